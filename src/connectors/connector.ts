@@ -1,0 +1,212 @@
+import type { z } from 'zod'
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
+
+/** Milliseconds. */
+export type Ms = number
+
+export type Mode = 'upsert' | 'update' | 'insert' | 'mirror' | 'append'
+
+/** Something a connector can do to a row that leaves. Connectors list theirs mildest first; `keep` is always possible. */
+export interface LeaveVerb {
+  readonly verb: string
+  readonly description: string
+  /** What is written after the verb: `on_leave: { add_tag: lapsed }` takes text, `on_leave: archive` takes none. */
+  readonly takes: 'nothing' | 'text'
+  /** Does the person stop being contacted from there? Only such verbs serve a withdrawn consent. */
+  readonly stopsContact: boolean
+  /** Does the vendor lose data that cannot be put back? Never a default. */
+  readonly deletes: boolean
+}
+
+/** A leave verb with its argument, as one sync uses it. */
+export interface LeaveAction {
+  readonly verb: string
+  readonly argument?: string
+}
+
+/** The most that one request or one second may carry. */
+export interface Limit {
+  readonly rows: number
+  readonly bytes: number
+  /** At most `calls` requests start in any `perMs`. */
+  readonly calls: number
+  readonly perMs: Ms
+  readonly inFlight: number
+}
+
+/** A field that the vendor knows. `key` fields are those that a sync's `key:` may name. */
+export interface Field {
+  readonly name: string
+  readonly description?: string
+  readonly required?: boolean
+  readonly key?: boolean
+  readonly type: 'text' | 'number' | 'boolean' | 'date' | 'timestamp' | 'json'
+  readonly normalise?: 'email' | 'phone'
+}
+
+/** What a connector knows how to do for one kind of vendor: plain description, and `open`, its only way to act. */
+export interface Connector<A, T> {
+  readonly name: string
+  readonly title: string
+  /** The options of a destination in YAML. Secret fields are `secret()`; resolved text when `open` gets them. */
+  readonly account: z.ZodType<A>
+  /** The options of `into:` in a sync. */
+  readonly into: z.ZodType<T>
+  readonly modes: readonly Mode[]
+  readonly leaves: readonly LeaveVerb[]
+  readonly erase: 'permanent' | 'remove' | 'suppress' | 'none'
+  /** Default of `settles_within`: how long a request may still take effect after it was sent. */
+  readonly settlesWithin: Ms
+  /** `changes` = send() gets the difference; `whole` = replace() gets every row whenever one changed. */
+  delivers(mode: Mode, into: T): 'changes' | 'whole'
+  /** Limits for the given volume (rows to upsert and to remove). */
+  limits(
+    account: A,
+    into: T,
+    volume: { readonly upsert: number; readonly remove: number },
+  ): { readonly upsert: Limit; readonly remove: Limit }
+  /** The fields that are known beforehand; `open` means that others may be named too. */
+  fields(into: T): { readonly known: readonly Field[]; readonly open: boolean }
+  /** The identity of the place that a sync writes, as text: two syncs into one place must agree on the key. */
+  place(account: A, into: T): string
+  open(account: A, io: Io): Channel<T>
+}
+
+/** What a connector may use of the world. */
+export interface Io {
+  /** Sends one request. Redirects are not followed. Throws NetworkError when there is no complete answer. */
+  fetch(request: HttpRequest): Promise<HttpResponse>
+  /** Wall clock, milliseconds since 1970: for signatures and token expiry only. */
+  now(): Ms
+  readonly files: Files
+  /** The sync's name: bodies and messages may say it. */
+  readonly sync: string
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly url: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Default 60 s. */
+  readonly timeout?: Ms
+}
+
+export interface HttpResponse {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+}
+
+/** No complete answer came. `sent` tells whether any byte of the request may have reached the other side. */
+export class NetworkError extends Error {
+  readonly sent: boolean
+  constructor(message: string, sent: boolean, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'NetworkError'
+    this.sent = sent
+  }
+}
+
+/** Files below the one folder that a destination declared; a path that leaves it is refused. */
+export interface Files {
+  /** Writes beside the final name, flushes, and renames: a reader sees the old file or the new one, never a half. */
+  write(path: string, chunks: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>): Promise<void>
+  read(path: string): Promise<string | undefined>
+  /** Writes rows as a Parquet file with the same promise as `write`; all columns are text or null. */
+  writeParquet(path: string, columns: readonly string[], rows: AsyncIterable<readonly (string | null)[]>): Promise<void>
+  exists(path: string): Promise<boolean>
+}
+
+/** An opened account. */
+export interface Channel<T> {
+  /** Changes nothing; throws DestinationError naming what is missing (credential, permission, list). */
+  check(into: T): Promise<void>
+  /** Sends one batch of one kind (creates and updates, or removes). One receipt per change, in the same order. */
+  send(batch: readonly Change[], into: T): Promise<readonly Receipt[]>
+  /** Changes whose requests cannot be shared get different partitions. */
+  partition?(change: Change, into: T): string
+  /** What the destination holds for the given keys. */
+  read?(
+    keys: readonly Key[] | 'all',
+    into: T,
+  ): AsyncIterable<{ readonly key: Key; readonly fields: Readonly<Record<string, Json>> }>
+  /** Replaces everything at the place by these rows (`delivers` = whole). */
+  replace?(
+    rows: AsyncIterable<{ readonly key: Key; readonly fields: Readonly<Record<string, Json>> }>,
+    into: T,
+  ): Promise<Receipt>
+  poll?(job: JobId, into: T): Promise<JobState>
+}
+
+export type JobId = string
+
+export type JobState =
+  | { readonly state: 'running'; readonly after: Ms }
+  | {
+      readonly state: 'done'
+      readonly receipts: AsyncIterable<{ readonly key: Key; readonly receipt: Receipt }>
+      readonly rest: Receipt
+    }
+  | { readonly state: 'lost' }
+
+/** A key as the destination names it: their field → value, in YAML order. `key: email` is `{ email: … }`. */
+export type Key = Readonly<Record<string, Json>>
+
+/** One row to create, update or remove. */
+export interface Change {
+  readonly seq: number
+  readonly op: 'create' | 'update' | 'remove'
+  readonly key: Key
+  /** Mapped fields in YAML order; empty for a removal. A field with null is to be cleared. */
+  readonly fields: Readonly<Record<string, Json>>
+  /** The fields as last acknowledged, where the ledger keeps them. */
+  readonly before: Readonly<Record<string, Json>> | undefined
+  /** The vendor's own id, where an earlier receipt gave one. */
+  readonly destinationId: string | undefined
+  readonly leave: LeaveAction | undefined
+  /** Equal across retries and re-runs of the same change. */
+  readonly idempotencyKey: string
+}
+
+/** What became of one change. The engine, not the connector, decides what to do about it. */
+export type Receipt =
+  | { readonly outcome: 'written'; readonly id?: string }
+  | { readonly outcome: 'accepted'; readonly job: JobId }
+  | {
+      readonly outcome: 'refused'
+      readonly kind: 'row' | 'compliance'
+      readonly code: string
+      readonly message: string
+    }
+  | { readonly outcome: 'again'; readonly code: string; readonly applied: 'no' | 'maybe'; readonly after?: Ms }
+
+/**
+ * The only error that `send`, `replace`, `check` and `poll` throw on purpose.
+ * auth, config: the sync stops and no row is marked. batch: refused as a whole for an unnamed row: the engine bisects.
+ * transient: try the same batch again, `applied` tells whether it may have taken effect. throttle: the whole account pauses.
+ */
+export class DestinationError extends Error {
+  readonly kind: 'auth' | 'config' | 'batch' | 'transient' | 'throttle'
+  readonly code: string
+  readonly applied: 'no' | 'maybe'
+  readonly after: Ms | undefined
+  constructor(
+    kind: DestinationError['kind'],
+    code: string,
+    message: string,
+    more: { readonly applied?: 'no' | 'maybe'; readonly after?: Ms; readonly cause?: unknown } = {},
+  ) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
+    this.name = 'DestinationError'
+    this.kind = kind
+    this.code = code
+    this.applied = more.applied ?? 'no'
+    this.after = more.after
+  }
+}
+
+/** The known connectors by name. */
+export type Connectors = ReadonlyMap<string, Connector<unknown, unknown>>

@@ -1,0 +1,194 @@
+import type { LeaveAction, Mode } from '../connectors/connector.ts'
+import type { At, Diagnostic } from '../error.ts'
+import type { FileFormat, Normaliser, ValueType } from '../sql/dialect.ts'
+import type { Condition, Duration, Expression } from './language.ts'
+
+/** A project after every name was resolved: what `compile` takes. Maps keep the order of the files, sorted by path. */
+export interface Project {
+  readonly name: string
+  /** Absolute path of the folder that holds cdp.config.yaml. Never enters compiled text. */
+  readonly directory: string
+  readonly target: ChosenTarget
+  readonly schemas: { readonly models: string; readonly state: string }
+  /** IANA zone in which dates and `start of …` are meant. */
+  readonly timezone: string
+  /** ISO 3166 alpha-2 of phones without a country, where the project names one. */
+  readonly phoneCountry: string | undefined
+  /** ISO 8601 with zone; undefined = the warehouse's time at the start of the build. */
+  readonly now: string | undefined
+  readonly sources: ReadonlyMap<string, Source>
+  readonly entities: ReadonlyMap<string, Entity>
+  readonly segments: ReadonlyMap<string, Segment>
+  readonly destinations: ReadonlyMap<string, Destination>
+  readonly syncs: ReadonlyMap<string, Sync>
+  /** Warnings that did not stop the project. */
+  readonly warnings: readonly Diagnostic[]
+}
+
+/** The warehouse that this command uses. */
+export interface ChosenTarget {
+  readonly name: string
+  readonly type: string
+  /** Validated by the warehouse's own schema; secrets not yet resolved. */
+  readonly options: unknown
+}
+
+/** What everything that an analyst names has. */
+export interface Named {
+  readonly name: string
+  readonly at: At
+  readonly description: string | undefined
+  readonly owner: string | undefined
+  readonly tags: readonly string[]
+}
+
+export interface Source extends Named {
+  readonly relation: Relation
+  readonly category: 'profile' | 'event' | 'transaction' | 'product' | 'consent' | 'support'
+  /** Column that identifies a row; undefined where the project names none. */
+  readonly key: string | undefined
+  /** When it happened. */
+  readonly occurredAt: string | undefined
+  /** When the row last changed. */
+  readonly updatedAt: string | undefined
+  /** When the row reached the warehouse. */
+  readonly loadedAt: string | undefined
+  /** One entry per column that holds an identifier, in YAML order. */
+  readonly identifiers: readonly SourceIdentifier[]
+  /** Declared types by column. `at`, `updated_at` and `loaded_at` are timestamps unless declared; identifiers text. */
+  readonly types: ReadonlyMap<string, ValueType>
+  readonly pii: ReadonlyMap<string, string>
+  /** Parent source → the column here that holds the parent's key. */
+  readonly belongsTo: ReadonlyMap<string, string>
+}
+
+export type Relation =
+  | { readonly kind: 'table'; readonly schema: string | undefined; readonly table: string }
+  | { readonly kind: 'file'; readonly path: string; readonly format: FileFormat }
+  /** A select with `ref`, `source` and `var` left as holes: text pieces and the sources between them. */
+  | { readonly kind: 'sql'; readonly pieces: readonly (string | { readonly source: string })[]; readonly at: At }
+
+export interface SourceIdentifier {
+  readonly type: string
+  readonly column: string
+  /** Column that holds the country of a phone, where there is one. */
+  readonly country: string | undefined
+}
+
+export interface Entity extends Named {
+  /** Identifier types, strongest first. */
+  readonly identifiers: readonly IdentifierType[]
+  /** In YAML order; `resolve` has found that they form no cycle. */
+  readonly traits: ReadonlyMap<string, Trait>
+}
+
+export interface IdentifierType {
+  readonly name: string
+  readonly normalise: Normaliser | 'phone'
+  /** False: kept on the profile, joins nobody. */
+  readonly link: boolean
+  /** A value seen with more than so many distinct values of one stronger type joins nobody. */
+  readonly maxFanout: number | undefined
+  /** Values (after normalising) that are no identifier: exact texts and `/regular expressions/`; defaults included. */
+  readonly block: readonly Block[]
+}
+
+export type Block =
+  | { readonly kind: 'value'; readonly value: string }
+  | { readonly kind: 'pattern'; readonly pattern: string }
+
+export interface Trait extends Named {
+  readonly entity: string
+  readonly type: ValueType
+  readonly pii: string | undefined
+  readonly definition: TraitDefinition
+}
+
+export type TraitDefinition =
+  | {
+      readonly kind: 'pick'
+      readonly columns: readonly { readonly source: string; readonly column: string }[]
+      readonly by: PickBy
+    }
+  | {
+      readonly kind: 'aggregate'
+      readonly source: string
+      readonly measure: Measure
+      readonly where: Condition | undefined
+      readonly within: Duration | undefined
+    }
+  | { readonly kind: 'expression'; readonly expression: Expression }
+  /** One expression of the warehouse's own SQL over the other traits of the profile. */
+  | { readonly kind: 'sql'; readonly text: string; readonly uses: readonly string[]; readonly at: At }
+
+export type PickBy = 'priority' | 'most_recent' | 'most_frequent' | 'first' | 'longest'
+
+export type Measure =
+  | { readonly kind: 'count' | 'exists' }
+  | {
+      readonly kind: 'count_distinct' | 'sum' | 'avg' | 'min' | 'max' | 'first' | 'last' | 'most_frequent'
+      readonly of: Expression
+    }
+
+export interface Segment extends Named {
+  readonly entity: string
+  readonly where: Condition
+  /** Segments whose members are left out. */
+  readonly exclude: readonly string[]
+}
+
+export interface Destination extends Named {
+  readonly type: string
+  /** As written, secrets still `${env:X}`; opened by `openAccount`. */
+  readonly account: unknown
+  readonly settlesWithin: number | undefined
+  readonly allowPrivate: boolean
+  /** Targets under which it is really written; undefined = all. */
+  readonly targets: readonly string[] | undefined
+  readonly exclude: readonly string[]
+}
+
+export interface Sync extends Named {
+  readonly destination: string
+  /** Validated by the connector's own schema. */
+  readonly into: unknown
+  readonly entity: string
+  /** The segment whose members are sent; undefined = every profile of the entity. */
+  readonly segment: string | undefined
+  readonly where: Condition | undefined
+  /** Segments left out: of the sync, its destination and the project's defaults together. */
+  readonly exclude: readonly string[]
+  readonly mode: Mode
+  /** undefined = rows that leave are kept. */
+  readonly onLeave: LeaveAction | undefined
+  /** Their name → our trait, in YAML order; at least one. */
+  readonly key: readonly { readonly theirs: string; readonly trait: string }[]
+  readonly fields: readonly SyncField[]
+  readonly guard: { readonly maxRemoved: number | undefined }
+  /** Syncs that must have ended before. */
+  readonly after: readonly string[]
+}
+
+export interface SyncField {
+  readonly theirs: string
+  readonly value: FieldValue
+  readonly onNull: 'skip' | 'clear'
+  readonly write: 'always' | 'on_create'
+}
+
+export type FieldValue =
+  | { readonly kind: 'trait'; readonly trait: string; readonly type: ValueType }
+  | { readonly kind: 'literal'; readonly value: string | number | boolean }
+  /** Text with `{{trait}}`: pieces of text and traits. A null trait gives empty text. */
+  | {
+      readonly kind: 'template'
+      readonly pieces: readonly (string | { readonly trait: string; readonly type: ValueType })[]
+    }
+  | { readonly kind: 'expression'; readonly expression: Expression; readonly type: ValueType }
+
+/** Built-in columns of every profile, which expressions may use like traits. */
+export const BUILT_IN: ReadonlyMap<string, ValueType> = new Map<string, ValueType>([
+  ['profile_id', 'text'],
+  ['first_seen_at', 'timestamp'],
+  ['last_seen_at', 'timestamp'],
+])

@@ -1,0 +1,121 @@
+import type { Quoting, Sql, Table } from './sql.ts'
+
+/** What a value is, as far as the project says. `unknown` takes its type from what it meets in the warehouse. */
+export type ValueType = 'text' | 'integer' | 'decimal' | 'float' | 'boolean' | 'date' | 'timestamp' | 'list' | 'unknown'
+
+export type Unit = 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
+
+export type Aggregate = 'count' | 'count_distinct' | 'sum' | 'avg' | 'min' | 'max'
+
+/** One identifier normaliser that every dialect can do in SQL. Phones are parsed outside the warehouse and joined. */
+export type Normaliser = 'email' | 'text' | 'exact'
+
+export type FileFormat = 'csv' | 'parquet' | 'json'
+
+/**
+ * What differs between warehouses, each member named for an intention. Members return fragments and know nothing of
+ * projects. Rules that hold in every dialect: an instant is a time with zone; a time without a zone is read as UTC;
+ * null in gives null out unless a member says otherwise.
+ */
+export interface Dialect extends Quoting {
+  /** The `type:` of a warehouse in YAML, and the name of golden files. */
+  readonly type: string
+
+  /** A statement that makes (or replaces) a table from a query. */
+  createTable(table: Table, query: Sql): Sql
+  /** A statement that makes (or replaces) an empty table; the columns' types are those of `typeName`. */
+  createEmptyTable(
+    table: Table,
+    columns: readonly { name: string; type: ValueType | 'bigint' }[],
+    ifMissing?: boolean,
+  ): Sql
+  /** A statement that points a view at a query, replacing what it showed before. */
+  createView(view: Table, query: Sql): Sql
+  createSchema(schema: string): Sql
+  dropTable(table: Table): Sql
+  dropView(view: Table): Sql
+
+  /**
+   * Reads files as a relation, or undefined where the warehouse cannot read local files. Paths are relative to the
+   * project. Columns in `types` get exactly that type; text keeps its characters (leading zeros, plus signs).
+   */
+  files(path: string, format: FileFormat, types: ReadonlyMap<string, ValueType>): Sql | undefined
+  /** A relation of the objects of a JSON array held in a parameter, one column a name, all text or null. */
+  rowsOf(jsonArray: Sql, columns: readonly string[]): Sql
+
+  /** Cast; fails at run time on a value that does not fit. */
+  cast(value: Sql, type: ValueType | 'bigint'): Sql
+  /** Cast that gives null for a value that does not fit. */
+  tryCast(value: Sql, type: ValueType | 'bigint'): Sql
+  /** A literal whose type is taken from what it is compared with (`amount > '500'` where the engine allows that). */
+  untyped(value: string): Sql
+  /** A value of any time type, or ISO text, as an instant. */
+  instant(value: Sql): Sql
+  /** An instant literal from ISO 8601 text with a zone. */
+  instantLiteral(iso: string): Sql
+  dateLiteral(iso: string): Sql
+  /** The calendar date of an instant in an IANA time zone. */
+  dateIn(instant: Sql, zone: string): Sql
+  /** The instant at which a calendar date begins in an IANA time zone. */
+  startOfDate(date: Sql, zone: string): Sql
+  /** An instant or date moved by a (possibly negative) amount; calendar units keep the wall time of UTC. */
+  shift(time: Sql, amount: Sql | number, unit: Unit): Sql
+  /** The instant at which the unit that holds `instant` begins in an IANA time zone. Weeks begin on Monday. */
+  truncate(unit: Unit, instant: Sql, zone: string): Sql
+  /** Whole calendar days from `a` to `b`, both dates. */
+  daysBetween(a: Sql, b: Sql): Sql
+  /** The warehouse's own clock at the start of the statement: leases, holds and audit; never for models. */
+  clock(): Sql
+
+  /** Division that gives null on a zero divisor and never truncates. */
+  divide(a: Sql, b: Sql): Sql
+  round(value: Sql, digits: Sql | number): Sql
+  /** Smallest or greatest of several values; nulls are skipped, null only when all are null. */
+  least(values: readonly Sql[]): Sql
+  greatest(values: readonly Sql[]): Sql
+  /** Texts joined; a null makes the whole null. */
+  concat(values: readonly Sql[]): Sql
+  /** Texts joined with a separator; nulls are skipped, empty text when all are null. */
+  joinText(values: readonly Sql[], separator: string): Sql
+  length(value: Sql): Sql
+  /** From is counted from 1. */
+  substring(value: Sql, from: Sql, count?: Sql): Sql
+  contains(value: Sql, part: Sql): Sql
+  startsWith(value: Sql, part: Sql): Sql
+  endsWith(value: Sql, part: Sql): Sql
+  like(value: Sql, pattern: Sql): Sql
+  /** True where a regular expression (RE2 syntax) is found in the value. */
+  matches(value: Sql, pattern: string): Sql
+  /** True where a list holds a value. */
+  listHas(list: Sql, value: Sql): Sql
+
+  /** An aggregate over the rows on which `where` is true. `count` without a value counts rows. */
+  aggregate(kind: Aggregate, value: Sql | undefined, where?: Sql): Sql
+  /** True when any row fulfils `where`; false (not null) when none does. */
+  anyRow(where: Sql): Sql
+  /** The non-null value of the row that is first or last by `order`; later members of `order` break ties. */
+  valueAt(which: 'first' | 'last', value: Sql, order: readonly Sql[], where?: Sql): Sql
+  /** An opaque aggregate of all non-null values, for `mostFrequent` only. */
+  tally(value: Sql, where?: Sql): Sql
+  /** The most frequent value over several tallies (nulls skipped); ties go to the smallest value. */
+  mostFrequent(tallies: readonly Sql[]): Sql
+  /** The distinct non-null values of a group as a sorted list. */
+  distinctList(value: Sql): Sql
+
+  /** An identifier in the form in which values are compared; null when nothing is left. */
+  normalise(value: Sql, how: Normaliser): Sql
+
+  /** JSON text of a scalar (or list): numbers and booleans bare, instants as ISO 8601 in UTC with `Z`; null for null. */
+  json(value: Sql, type: ValueType): Sql
+  /** The value under a key of a JSON object held as text, as text without quotes; null when absent. */
+  jsonText(object: Sql, key: string): Sql
+  /** Hex MD5 of a text. */
+  md5(value: Sql): Sql
+  /** The first 32 hex digits of the SHA-256 of a text. */
+  sha256Half(value: Sql): Sql
+  /** A number in [0, 1) from a text, equal in every dialect: the first 13 hex digits of its SHA-256 over 16^13. */
+  unitInterval(value: Sql): Sql
+
+  /** Table options for state tables that are looked up by key; empty where nothing helps. */
+  clusterBy(columns: readonly string[]): Sql
+}

@@ -1,0 +1,62 @@
+import type { z } from 'zod'
+import type { Dialect, ValueType } from '../sql/dialect.ts'
+import type { Bound, Sql, Table, Tokens } from '../sql/sql.ts'
+
+/** A value that has left the warehouse: canonical text, or null. Payloads are JSON text. */
+export type Cell = string | null
+
+/** Rows by column: `columns[c][r]`. */
+export interface Page {
+  readonly rows: number
+  readonly columns: readonly (readonly Cell[])[]
+}
+
+/** One small row by column name. */
+export type Row = Readonly<Record<string, Cell>>
+
+/** What a command may do with the warehouse, and where relative paths start. */
+export interface Access {
+  /** The project root; paths in SQL are relative to it. */
+  readonly directory: string
+  /** `read` opens without any right to change, where the warehouse can do so. */
+  readonly mode: 'read' | 'write'
+}
+
+/** A kind of warehouse: options as written in YAML, its SQL, and how to reach it. Drivers load in `connect`. */
+export interface Warehouse<O> {
+  readonly type: string
+  readonly options: z.ZodType<O>
+  readonly dialect: Dialect
+  /** Opens a session. Throws a CdpError: `warehouse/locked` when another process holds it, `warehouse/connection` else. */
+  connect(options: O, access: Access): Promise<Session>
+}
+
+/** A connection to one warehouse, safe for concurrent calls. Failed statements throw CdpError `warehouse/statement`. */
+export interface Session {
+  readonly dialect: Dialect
+  /** The columns of a table or view in order, or undefined where there is none. */
+  columns(table: Table, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType> | undefined>
+  /**
+   * The columns that a query would return, in order, without running it. Throws CdpError `warehouse/statement` with
+   * the warehouse's own words when the query cannot stand.
+   */
+  describe(query: Sql, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType>>
+  /**
+   * Runs statements on one connection, in one transaction where the warehouse has them; all or nothing there.
+   * Returns how many rows each statement wrote (for `create table … as`: the rows of the table).
+   */
+  script(statements: readonly Bound[]): Promise<readonly { rows: number }[]>
+  /** The first row of a small query, or undefined when it has none. */
+  first(query: Bound): Promise<Row | undefined>
+  /**
+   * Streams a finished table on a connection of its own, `page` rows at a time; the total is checked against the
+   * table's count, so a result that was cut short throws instead of ending early. Ordered only when `orderBy` is given.
+   */
+  read(table: Table, columns: readonly string[], page: number, orderBy?: string, tokens?: Tokens): AsyncIterable<Page>
+  /** Appends rows to an existing table, columns in the table's order. All of the page or nothing. */
+  append(table: Table, rows: Page, tokens?: Tokens): Promise<void>
+  close(): Promise<void>
+}
+
+/** The known kinds of warehouse by type. */
+export type Warehouses = ReadonlyMap<string, Warehouse<unknown>>
