@@ -74,9 +74,11 @@ export const CODES = [
   'warehouse/locked',
   'warehouse/statement',
   'warehouse/connection',
+  'warehouse/newer-state',
   'destination/auth',
   'destination/config',
   'destination/unreachable',
+  'destination/refused',
   'sync/guard',
   'sync/locked',
   'command/arguments',
@@ -111,6 +113,13 @@ export function warning(code: Code, message: string, at?: At, fix?: string): Dia
 /** A one-diagnostic failure. */
 export function failure(who: Party, code: Code, message: string, fix?: string, cause?: unknown): CdpError {
   return new CdpError(who, [problem(code, message, undefined, fix)], cause)
+}
+
+/** Whatever was thrown as a CdpError: what nobody expected is a bug. */
+export function asFailure(thrown: unknown): CdpError {
+  if (thrown instanceof CdpError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  return failure('bug', 'bug/unexpected', `Unexpected: ${message}`, undefined, thrown)
 }
 
 /** Marks code that the types say cannot run; throws a bug if it does. */

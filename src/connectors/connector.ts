@@ -68,8 +68,13 @@ export interface Connector<A, T> {
   ): { readonly upsert: Limit; readonly remove: Limit }
   /** The fields that are known beforehand; `open` means that others may be named too. */
   fields(into: T): { readonly known: readonly Field[]; readonly open: boolean }
-  /** The identity of the place that a sync writes, as text: two syncs into one place must agree on the key. */
-  place(account: A, into: T): string
+  /**
+   * The identity of the place that a sync writes, as text without secrets: two syncs into one place must agree on the
+   * key. Undefined where syncs share nothing (messages).
+   */
+  place(account: A, into: T): string | undefined
+  /** The folder that `Io.files` must reach, from the project root. Left out by connectors that write no files. */
+  folder?(account: A): string
   open(account: A, io: Io): Channel<T>
 }
 
@@ -82,6 +87,9 @@ export interface Io {
   readonly files: Files
   /** The sync's name: bodies and messages may say it. */
   readonly sync: string
+  readonly mode: Mode
+  /** Their names of everything that the sync sends, in YAML order; a single change may hold fewer. */
+  readonly columns: { readonly key: readonly string[]; readonly fields: readonly string[] }
 }
 
 export interface HttpRequest {
@@ -125,7 +133,7 @@ export interface Channel<T> {
   /** Changes nothing; throws DestinationError naming what is missing (credential, permission, list). */
   check(into: T): Promise<void>
   /** Sends one batch of one kind (creates and updates, or removes). One receipt per change, in the same order. */
-  send(batch: readonly Change[], into: T): Promise<readonly Receipt[]>
+  send(batch: readonly Change[], into: T, slot: Slot): Promise<readonly Receipt[]>
   /** Changes whose requests cannot be shared get different partitions. */
   partition?(change: Change, into: T): string
   /** What the destination holds for the given keys. */
@@ -139,6 +147,15 @@ export interface Channel<T> {
     into: T,
   ): Promise<Receipt>
   poll?(job: JobId, into: T): Promise<JobState>
+}
+
+/** Where a batch stands in its run. A batch that is tried again keeps its slot, so what is named after it is rewritten. */
+export interface Slot {
+  readonly run: string
+  /** From 0 in the run. */
+  readonly window: number
+  /** From 0 in the window. */
+  readonly batch: number
 }
 
 export type JobId = string
@@ -208,5 +225,16 @@ export class DestinationError extends Error {
   }
 }
 
+/**
+ * What stands for a secret or variable that is not set while the sandbox runs. Its form serves as a key with a data
+ * centre, as an address and as a domain alike; `.invalid` names no host (RFC 2606).
+ */
+export const UNSET = 'https://sandbox.invalid/-us1'
+
 /** The known connectors by name. */
 export type Connectors = ReadonlyMap<string, Connector<unknown, unknown>>
+
+/** Returns the connector as it is; checks that its parts agree on the types of account and place. */
+export function defineConnector<A, T>(connector: Connector<A, T>): Connector<A, T> {
+  return connector
+}

@@ -17,7 +17,9 @@ export type Expression =
   | { readonly kind: 'instant'; readonly iso: string }
   /** The business time, moved: `now`, `90 days ago` (-90), `7 days from now` (7). */
   | { readonly kind: 'now'; readonly amount: number; readonly unit: Unit }
-  /** `today` (of day), `start of month`. */
+  /** The day of the business time: a date. */
+  | { readonly kind: 'today' }
+  /** The instant at which the day, week, month … of the business time began: `start of month`. */
   | { readonly kind: 'startOf'; readonly unit: Unit }
   | Reference
   | { readonly kind: 'call'; readonly name: FunctionName; readonly args: readonly Expression[] }
@@ -56,7 +58,7 @@ export type Expression =
   | { readonly kind: 'not'; readonly of: Expression }
   | {
       readonly kind: 'case'
-      readonly when: readonly { readonly test: Expression; readonly then: Expression }[]
+      readonly when: readonly { readonly test: Expression; readonly value: Expression }[]
       readonly otherwise: Expression | undefined
     }
 

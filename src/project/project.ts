@@ -23,14 +23,40 @@ export interface Project {
   readonly syncs: ReadonlyMap<string, Sync>
   /** Warnings that did not stop the project. */
   readonly warnings: readonly Diagnostic[]
+  /** Where the files name what only the warehouse knows, for `checkWarehouse`. */
+  readonly places?: Places
+}
+
+/** Places of tables, files and columns; columns inside expressions carry their own. */
+export interface Places {
+  /** Source → where its table, file or select is named. */
+  readonly relations: ReadonlyMap<string, At>
+  readonly columns: readonly ColumnPlace[]
+}
+
+export interface ColumnPlace {
+  readonly source: string
+  readonly column: string
+  readonly at: At
 }
 
 /** The warehouse that this command uses. */
 export interface ChosenTarget {
   readonly name: string
   readonly type: string
-  /** Validated by the warehouse's own schema; secrets not yet resolved. */
+  /** Validated by the warehouse's own schema; secrets not yet resolved: see `openTarget`. */
   readonly options: unknown
+  /** References that stayed in `options`. */
+  readonly secrets?: readonly SecretReference[]
+}
+
+/** A `${env:NAME}` or `${file:name}` that is resolved when an account is opened. */
+export interface SecretReference {
+  readonly kind: 'env' | 'file'
+  readonly name: string
+  /** The whole text that holds it. */
+  readonly written: string
+  readonly at: At
 }
 
 /** What everything that an analyst names has. */
@@ -93,6 +119,7 @@ export interface IdentifierType {
   readonly block: readonly Block[]
 }
 
+/** A value (in lower case, fits any case) or pattern that is no identifier. */
 export type Block =
   | { readonly kind: 'value'; readonly value: string }
   | { readonly kind: 'pattern'; readonly pattern: string }
@@ -141,6 +168,9 @@ export interface Destination extends Named {
   readonly type: string
   /** As written, secrets still `${env:X}`; opened by `openAccount`. */
   readonly account: unknown
+  /** References that stayed in `account`. */
+  readonly secrets?: readonly SecretReference[]
+  /** Milliseconds; undefined = the connector's default. */
   readonly settlesWithin: number | undefined
   readonly allowPrivate: boolean
   /** Targets under which it is really written; undefined = all. */
@@ -164,6 +194,7 @@ export interface Sync extends Named {
   /** Their name → our trait, in YAML order; at least one. */
   readonly key: readonly { readonly theirs: string; readonly trait: string }[]
   readonly fields: readonly SyncField[]
+  /** `maxRemoved`: the share of known rows, 0 to 1, that may leave at once. */
   readonly guard: { readonly maxRemoved: number | undefined }
   /** Syncs that must have ended before. */
   readonly after: readonly string[]

@@ -32,14 +32,22 @@ export interface Dialect extends Quoting {
   /** A statement that points a view at a query, replacing what it showed before. */
   createView(view: Table, query: Sql): Sql
   createSchema(schema: string): Sql
+  /** Drops a schema with everything in it, if it exists. */
+  dropSchema(schema: string): Sql
   dropTable(table: Table): Sql
   dropView(view: Table): Sql
 
   /**
    * Reads files as a relation, or undefined where the warehouse cannot read local files. Paths are relative to the
    * project. Columns in `types` get exactly that type; text keeps its characters (leading zeros, plus signs).
+   * For `names` only the columns' names must be right, which takes less reading.
    */
-  files(path: string, format: FileFormat, types: ReadonlyMap<string, ValueType>): Sql | undefined
+  files(
+    path: string,
+    format: FileFormat,
+    types: ReadonlyMap<string, ValueType>,
+    wanted?: 'rows' | 'names',
+  ): Sql | undefined
   /** A relation of the objects of a JSON array held in a parameter, one column a name, all text or null. */
   rowsOf(jsonArray: Sql, columns: readonly string[]): Sql
 
@@ -99,11 +107,13 @@ export interface Dialect extends Quoting {
   tally(value: Sql, where?: Sql): Sql
   /** The most frequent value over several tallies (nulls skipped); ties go to the smallest value. */
   mostFrequent(tallies: readonly Sql[]): Sql
+  /** All non-null texts of a group joined with a separator, in their own order; null for none. */
+  listText(value: Sql, separator: string): Sql
   /** The distinct non-null values of a group as a sorted list. */
   distinctList(value: Sql): Sql
 
-  /** An identifier in the form in which values are compared; null when nothing is left. */
-  normalise(value: Sql, how: Normaliser): Sql
+  /** An identifier in the form in which values are compared; null when nothing is left. `type` is what is known of it. */
+  normalise(value: Sql, how: Normaliser, type?: ValueType): Sql
 
   /** JSON text of a scalar (or list): numbers and booleans bare, instants as ISO 8601 in UTC with `Z`; null for null. */
   json(value: Sql, type: ValueType): Sql

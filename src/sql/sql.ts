@@ -1,3 +1,5 @@
+import { type Piece, wrapped } from './wrap.ts'
+
 /**
  * A number that is known only when a statement runs, and that may enter only as part of a table's name:
  * b = build, f = fence, r = round. `compile` prints b0, f0 and r1.
@@ -6,7 +8,8 @@ export type TokenName = 'b' | 'f' | 'r'
 
 /** One piece of SQL text. Names and values stay unquoted until a dialect prints them. */
 export type Part =
-  | { readonly kind: 'code'; readonly text: string }
+  /** Code that a user wrote is never indented: a line break may stand within a literal. */
+  | { readonly kind: 'code'; readonly text: string; readonly verbatim?: true }
   | { readonly kind: 'name'; readonly name: readonly NamePart[] }
   | { readonly kind: 'text'; readonly value: string }
   | { readonly kind: 'parameter'; readonly name: string }
@@ -51,7 +54,7 @@ export type Tokens = Readonly<Partial<Record<TokenName, number>>>
  * several lines is indented to where it stands.
  */
 export function sql(strings: TemplateStringsArray, ...values: readonly (Sql | number)[]): Sql {
-  const texts = dedent(strings)
+  const texts = withoutBlankLines(dedent(strings), values)
   const parts: Part[] = []
   let indent = ''
   texts.forEach((text, index) => {
@@ -59,7 +62,7 @@ export function sql(strings: TemplateStringsArray, ...values: readonly (Sql | nu
     indent = indentAfter(indent, text)
     const value = values[index]
     if (value !== undefined)
-      parts.push(...(typeof value === 'number' ? [code(printNumber(value))] : nested(value, indent)))
+      parts.push(...(typeof value === 'number' ? [code(printNumber(value, text))] : nested(value, indent)))
   })
   return { parts: merge(parts) }
 }
@@ -89,20 +92,49 @@ export function column(alias: string, name: string): Sql {
   return sql`${id(alias)}.${id(name)}`
 }
 
+/** SQL that a user wrote, unchanged: only for `sql:` models and conditions, which were parsed as one query before. */
+export function verbatim(written: string): Sql {
+  return { parts: [{ kind: 'code', text: written, verbatim: true }] }
+}
+
 export const empty: Sql = { parts: [] }
 
-/** Joins fragments with a separator of code; breaks after each separator when one line would be too long. */
+/**
+ * Joins fragments with a separator of code. What is too long for one line is filled into lines of about `wrapAt`
+ * characters, two blanks further in; fragments of several lines stand one below the other.
+ */
 export function join(items: readonly Sql[], separator = ', ', wrapAt = 90): Sql {
-  const long =
-    (items.length > 1 && items.some(hasLines)) ||
-    items.reduce((sum, item) => sum + width(item) + separator.length, 0) > wrapAt
-  const between = code(long ? breakable(separator) : separator)
-  return { parts: merge(items.flatMap((item, index) => (index === 0 ? item.parts : [between, ...item.parts]))) }
+  const tall = items.length > 1 && items.some(hasLines)
+  const parts: Part[] = []
+  let used = 0
+  items.forEach((item, index) => {
+    const size = width(item) + separator.length
+    const wraps = index > 0 && (tall || used + size > wrapAt)
+    if (index > 0) parts.push(code(wraps ? breakable(separator, tall ? '' : '  ') : separator))
+    parts.push(...item.parts)
+    used = wraps ? size : used + size
+  })
+  return { parts: merge(parts) }
 }
 
 /** Items one a line, separated by commas. */
 export function lines(items: readonly Sql[]): Sql {
-  return join(items, ', ', 0)
+  return { parts: merge(items.flatMap((item, index) => (index === 0 ? item.parts : [code(',\n'), ...item.parts]))) }
+}
+
+/** Fragments one below the other, without a separator. */
+export function stacked(items: readonly Sql[]): Sql {
+  return { parts: merge(items.flatMap((item, index) => (index === 0 ? item.parts : [code('\n'), ...item.parts]))) }
+}
+
+/** Queries one below the other, all rows of each; at least one query. */
+export function unionAll(queries: readonly Sql[]): Sql {
+  return queries.reduce(
+    (before, next) => sql`
+    ${before}
+    union all
+    ${next}`,
+  )
 }
 
 /** About how many characters a fragment takes in print. */
@@ -116,7 +148,9 @@ export class Steps {
 
   /** Adds a step and returns its name as a fragment, to be selected from. */
   add(name: string, reason: string, query: Sql): Sql {
-    if (this.#steps.some((step) => step.name === name)) throw new Error(`step ${name} exists already`)
+    // Most warehouses take names that differ in case for one.
+    if (this.#steps.some((step) => step.name.toLowerCase() === name.toLowerCase()))
+      throw new Error(`step ${name} exists already`)
     this.#steps.push({ name, reason, query })
     return id(name)
   }
@@ -143,10 +177,15 @@ export class Steps {
   }
 }
 
-/** A comment of its own line, with characters that could end it or write to a terminal taken out. */
+/**
+ * A comment of lines of its own, with characters that could end it, write to a terminal or turn the reading direction
+ * taken out.
+ */
 export function comment(reason: string): Sql {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach the file
-  return { parts: [code(`-- ${reason.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')}`)] }
+  const unsafe = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+/g
+  const wrapped = reason.replace(unsafe, ' ').match(/\S.{0,95}(?=\s|$)|\S{1,96}/gu) ?? ['']
+  return { parts: [code(wrapped.map((line) => `-- ${line.trimEnd()}`.trimEnd()).join('\n'))] }
 }
 
 /** Where a dialect turns names, values and parameters into text. */
@@ -158,20 +197,20 @@ export interface Quoting {
 
 /** The final text of a fragment. Tokens that are not given print as `compile` shows them. */
 export function print(fragment: Sql, quoting: Quoting, tokens: Tokens = {}): string {
-  return fragment.parts
-    .map((part) => {
+  return wrapped(
+    fragment.parts.map((part): Piece => {
       switch (part.kind) {
         case 'code':
-          return part.text
+          return { text: part.text, free: part.verbatim !== true }
         case 'name':
-          return quoting.name(printName(part.name, tokens))
+          return { text: quoting.name(printName(part.name, tokens)), free: false }
         case 'text':
-          return quoting.text(part.value)
+          return { text: quoting.text(part.value), free: false }
         case 'parameter':
-          return quoting.parameter(part.name)
+          return { text: quoting.parameter(part.name), free: false }
       }
-    })
-    .join('')
+    }),
+  )
 }
 
 /** The plain name of a table once its tokens are known. */
@@ -189,14 +228,17 @@ function code(text: string): Part {
   return { kind: 'code', text }
 }
 
-function printNumber(value: number): string {
+function printNumber(value: number, before: string): string {
   if (!Number.isFinite(value)) throw new Error(`${value} cannot stand in SQL`)
-  return String(value)
+  // Two minus signs would begin a comment.
+  return value < 0 && before.endsWith('-') ? `(${value})` : String(value)
 }
 
 function nested(fragment: Sql, indent: string): readonly Part[] {
   if (indent === '') return fragment.parts
-  return fragment.parts.map((part) => (part.kind === 'code' ? code(part.text.replaceAll('\n', `\n${indent}`)) : part))
+  return fragment.parts.map((part) =>
+    part.kind === 'code' && !part.verbatim ? code(part.text.replaceAll('\n', `\n${indent}`)) : part,
+  )
 }
 
 /** The indentation of the line that `text` ends on, when it continues a line indented by `before`. */
@@ -221,19 +263,30 @@ function dedent(strings: readonly string[]): readonly string[] {
   })
 }
 
+/** Leaves out the line of an empty fragment that stands alone on it. */
+function withoutBlankLines(texts: readonly string[], values: readonly (Sql | number)[]): readonly string[] {
+  return texts.map((text, index) => {
+    const value = values[index]
+    const alone = typeof value === 'object' && value.parts.length === 0 && /^(\n|$)/.test(texts[index + 1] ?? '')
+    return alone ? text.replace(/\n *$/, '') : text
+  })
+}
+
 function merge(parts: readonly Part[]): readonly Part[] {
   const merged: Part[] = []
   for (const part of parts) {
     const last = merged.at(-1)
     if (part.kind === 'code' && part.text === '') continue
-    if (part.kind === 'code' && last?.kind === 'code') merged[merged.length - 1] = code(last.text + part.text)
+    if (part.kind === 'code' && last?.kind === 'code' && !part.verbatim && !last.verbatim)
+      merged[merged.length - 1] = code(last.text + part.text)
     else merged.push(part)
   }
   return merged
 }
 
-function breakable(separator: string): string {
-  return separator.startsWith(' ') ? `\n${separator.trimStart()}` : `${separator.trimEnd()}\n`
+/** A separator with a line break: after a comma, before a word. */
+function breakable(separator: string, indent: string): string {
+  return separator.startsWith(' ') ? `\n${indent}${separator.trimStart()}` : `${separator.trimEnd()}\n${indent}`
 }
 
 function hasLines(fragment: Sql): boolean {

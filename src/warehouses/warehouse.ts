@@ -20,6 +20,8 @@ export interface Access {
   readonly directory: string
   /** `read` opens without any right to change, where the warehouse can do so. */
   readonly mode: 'read' | 'write'
+  /** Most threads to use, where the warehouse runs on this machine; before what the options say. */
+  readonly threads?: number | undefined
 }
 
 /** A kind of warehouse: options as written in YAML, its SQL, and how to reach it. Drivers load in `connect`. */

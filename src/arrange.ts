@@ -1,0 +1,48 @@
+import type { Context } from './compile/context.ts'
+import { compileIdentity } from './compile/identity.ts'
+import type { Model } from './compile/model.ts'
+import { compileSegments } from './compile/segments.ts'
+import { compileSetup, compileSources } from './compile/sources.ts'
+import { compileProfiles } from './compile/traits.ts'
+
+/** Every model of a project, each after the models that it needs; otherwise in the project's order. */
+export function compileModels(context: Context): readonly Model[] {
+  const entities = [...context.project.entities.values()]
+  return ordered([
+    compileSetup(context),
+    ...compileSources(context),
+    ...entities.map((entity) => compileIdentity(context, entity)),
+    ...entities.map((entity) => compileProfiles(context, entity)),
+    ...entities.flatMap((entity) => compileSegments(context, entity) ?? []),
+  ])
+}
+
+/** The models that make the given ones, those included, in the order in which they can run. */
+export function arrange(models: readonly Model[], wanted: readonly string[]): readonly Model[] {
+  const byName = new Map(models.map((model) => [model.name, model]))
+  const needed = new Set<string>()
+  const need = (name: string) => {
+    if (needed.has(name)) return
+    needed.add(name)
+    byName.get(name)?.needs.forEach(need)
+  }
+  wanted.forEach(need)
+  return models.filter((model) => needed.has(model.name))
+}
+
+function ordered(models: readonly Model[]): readonly Model[] {
+  const byName = new Map(models.map((model) => [model.name, model]))
+  const done = new Set<string>()
+  const sorted: Model[] = []
+  const visit = (model: Model) => {
+    if (done.has(model.name)) return
+    done.add(model.name)
+    for (const name of model.needs) {
+      const before = byName.get(name)
+      if (before !== undefined) visit(before)
+    }
+    sorted.push(model)
+  }
+  models.forEach(visit)
+  return sorted
+}

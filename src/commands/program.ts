@@ -1,0 +1,138 @@
+import { Command, CommanderError, Option } from 'commander'
+import type { Call } from './command.ts'
+import type { Options } from './options.ts'
+
+/** A command's work, loaded when it is called: `cdp --version` must not pay for a warehouse. */
+export type Work = (call: Call) => Promise<number>
+
+/** What the arguments ask for: a call with the work that answers it, or text to print at once. */
+export type Asked =
+  | { readonly kind: 'call'; readonly call: Omit<Call, 'signal'>; readonly work: Work }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'wrong'; readonly message: string; readonly fix: string | undefined; readonly json: boolean }
+
+/** Reads the command line (without node and script). */
+export function read(argv: readonly string[], version: string): Asked {
+  let asked: Asked | undefined
+  let text = ''
+  const take = (call: Omit<Call, 'signal'>, work: Work) => {
+    asked = { kind: 'call', call, work }
+  }
+  const program = describe(version, take)
+  for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)])
+    command.exitOverride().configureOutput({ writeOut: (said) => (text += said), writeErr: () => undefined })
+  try {
+    program.parse(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode === 0) return { kind: 'text', text }
+    return { kind: 'wrong', ...inOurWords(error), json: argv.includes('--json') }
+  }
+  return asked ?? { kind: 'wrong', message: 'No command was given.', fix: HELP, json: argv.includes('--json') }
+}
+
+const HELP = 'See all commands and their options with cdp --help.'
+
+function inOurWords(error: CommanderError): { readonly message: string; readonly fix: string | undefined } {
+  if (error.code === 'commander.help') return { message: 'No command was given.', fix: HELP }
+  const [first = '', ...rest] = error.message.replace(/^error: /, '').split('\n')
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replaceAll("'", '"')
+  const guess = /\(Did you mean (.*)\?\)/.exec(rest.join(' '))?.[1]
+  const fix = guess === undefined ? HELP : `Did you mean "${guess}"?`
+  return { message: /[.?!]$/.test(sentence) ? sentence : `${sentence}.`, fix }
+}
+
+type Take = (call: Omit<Call, 'signal'>, work: Work) => void
+
+function describe(version: string, take: Take): Command {
+  const program = new Command('cdp')
+    .description(
+      'A customer data platform as a command: YAML to SQL, identity, segments, and syncs to the tools you use.',
+    )
+    .version(version, '-V, --version')
+    .helpCommand(true)
+    .addHelpText('after', EXIT_CODES)
+  const add = (parent: Command, name: string, does: string, work: Work): Command =>
+    common(parent.command(name).description(does), work, take)
+  const build = 'build the models, publish them, and send every sync what has changed'
+  runOptions(add(program, 'run', build, async (call) => (await import('./run.ts')).run(call)))
+  addInit(program, take)
+  add(program, 'validate', 'check the project and show every mistake at its place', async (call) =>
+    (await import('./validate.ts')).validate(call),
+  ).option('--warehouse', 'also check tables, columns and types against the warehouse')
+  add(program, 'compile', 'write the SQL under .cdp/compiled/<target>/', async (call) =>
+    (await import('./compile.ts')).compile(call),
+  )
+  add(program, 'preview', 'show who is in a segment, and on which line the others were lost', async (call) =>
+    (await import('./preview.ts')).preview(call),
+  )
+    .argument('<segment>', 'its name')
+    .option('--show-values', 'show personal values, on a terminal only')
+  add(program, 'status', 'show what is published and what every sync still owes', async (call) =>
+    (await import('./status.ts')).status(call),
+  ).option('--sandbox', 'the state of the sandbox')
+  const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
+  add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
+  return program
+}
+
+const EXIT_CODES = `
+Exit codes:
+  0    all done
+  1    a statement, a login or a setting at a vendor failed
+  2    the project or the arguments are wrong; nothing was run
+  3    done, but rows were refused or are owed
+  4    a guard blocked a sync
+  5    another run holds the lock
+  130  interrupted (143: terminated); state is safe`
+
+/** The options that design gives to every command of a project. */
+function common(command: Command, work: Work, take: Take): Command {
+  return (
+    command
+      .option('--target <name>', 'the warehouse to use, as cdp.config.yaml names it')
+      .option('--project-dir <path>', 'the folder of cdp.config.yaml', '.')
+      .option('--select <names...>', 'only these: name, glob, tag:x, source:x, segment:x, sync:x, +x, x+')
+      .option('--exclude <names...>', 'all but these')
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how the project writes it
+      .option('--vars <name=value...>', 'values for ${var:name}; a YAML mapping is accepted too')
+      .option('--now <time>', 'the business time, such as 2026-11-01T08:00:00Z')
+      .option('--threads <number>', 'threads of an embedded warehouse')
+      .option('--json', 'print one JSON document on stdout, nothing else')
+      .option('--quiet', 'print errors only')
+      .addOption(new Option('--log-level <level>', 'log to stderr').choices(['error', 'warn', 'info', 'debug']))
+      .option('--no-color', 'no colours')
+      .action((...given: unknown[]) => {
+        const self = given.at(-1) as Command
+        take({ name: nameOf(self), options: self.opts<Options>(), args: self.args }, work)
+      })
+  )
+}
+
+function runOptions(command: Command): Command {
+  return command
+    .option('--sandbox', 'send to emulated vendors on this machine instead of the real ones')
+    .option('--dry-run', 'build and plan, but publish and send nothing')
+    .option('--max-changes <number>', 'send at most so many creates and updates, and no removals')
+}
+
+function addInit(program: Command, take: Take): void {
+  program
+    .command('init')
+    .description('write a small project that runs as it stands')
+    .addOption(new Option('--template <name>', 'what to begin with').choices(['starter', 'shop']).default('starter'))
+    .option('--project-dir <path>', 'where to', '.')
+    .option('--json', 'print one JSON document on stdout, nothing else')
+    .option('--quiet', 'print errors only')
+    .option('--no-color', 'no colours')
+    .action((...given: unknown[]) => {
+      const self = given.at(-1) as Command
+      const work: Work = async (call) => (await import('./init.ts')).init(call)
+      take({ name: 'init', options: self.opts<Options>(), args: self.args }, work)
+    })
+}
+
+function nameOf(command: Command): string {
+  const parent = command.parent
+  return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name()
+}

@@ -1,0 +1,71 @@
+import { comment, print, type Quoting, type Sql, type Statement, sql } from '../sql/sql.ts'
+import type { Contraction, Model, Step } from './model.ts'
+
+/** A group of statements that is printed as one readable file. */
+export interface Script {
+  /** Path below the compiled folder, without ending. */
+  readonly name: string
+  readonly title: string
+  readonly parts: readonly Part[]
+}
+
+/** Statements in order, with a note above them where they do not simply run once. */
+export interface Part {
+  readonly note?: string
+  readonly statements: readonly Statement[]
+}
+
+/** The text of a file: every statement with its name and reason, tokens as `b0`, `f0`, `r1`, parameters as `$name`. */
+export function printScript(script: Script, quoting: Quoting): string {
+  const parts = script.parts.map((part) => {
+    const statements = part.statements.map((statement) => `${printStatement(statement, quoting)};\n`)
+    return [...(part.note === undefined ? [] : [`-- == ${part.note} ==\n`]), ...statements].join('\n')
+  })
+  return [`-- ${script.title}\n`, ...parts].join('\n')
+}
+
+/** One statement as it is printed, without the closing semicolon: `compile` and tests compare this text. */
+export function printStatement(statement: Statement, quoting: Quoting): string {
+  return print(withReason(statement), quoting)
+}
+
+/** A model as a script; the rounds of an identity graph are printed once. */
+export function scriptOf(model: Model): Script {
+  const parts = model.steps.flatMap(partsOf)
+  const summary = model.summary === undefined ? [] : [{ note: 'for the report', statements: [model.summary] }]
+  return { name: model.name, title: `${model.kind}: ${model.name}`, parts: [...parts, ...summary] }
+}
+
+function withReason(statement: Statement): Sql {
+  return sql`
+    ${comment(`${statement.name}: ${statement.reason}`)}
+    ${statement.sql}`
+}
+
+function partsOf(step: Step): readonly Part[] {
+  switch (step.kind) {
+    case 'statement':
+      return [{ statements: [step.statement] }]
+    case 'phones':
+      return [
+        { note: 'new phones are parsed by the tool and kept in the lookup table', statements: [step.phones.collect] },
+      ]
+    case 'contract':
+      return contractionParts(step.contraction)
+  }
+}
+
+function contractionParts(rounds: Contraction): readonly Part[] {
+  return [
+    { statements: [rounds.edges] },
+    { note: 'repeated until no edge is left', statements: [rounds.hook, rounds.rename] },
+    {
+      note: 'repeated in a round that did not halve the vertices',
+      statements: [rounds.settled, rounds.jump, ...rounds.keep],
+    },
+    { note: 'where there was no edge at all', statements: [rounds.none] },
+    { note: 'after the last round', statements: [rounds.last] },
+    { note: 'repeated from the round before the last back to the first', statements: [rounds.compose] },
+    { note: 'what the rounds left', statements: [rounds.dropEdges, rounds.dropNames, rounds.dropComposed] },
+  ]
+}

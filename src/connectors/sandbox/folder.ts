@@ -1,0 +1,46 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
+import type { Holding } from './sandbox.ts'
+import type { Row } from './store.ts'
+
+/** What the files below a folder hold, by path in alphabetical order. A folder that is not there holds nothing. */
+export async function folderContents(root: string): Promise<readonly Holding[]> {
+  const found = await readdir(root, { recursive: true, withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  const paths = found
+    .filter((one) => one.isFile() && !one.name.startsWith('.'))
+    .map((one) => join(one.parentPath, one.name))
+  const holdings: Holding[] = []
+  for (const path of paths.sort())
+    holdings.push({ place: relative(root, path).split(sep).join('/'), rows: await readRows(path) })
+  return holdings
+}
+
+async function readRows(path: string): Promise<readonly Row[]> {
+  if (path.endsWith('.parquet')) return (await import('../parquet.ts')).readParquet(path)
+  const text = await readFile(path, 'utf8')
+  if (!path.endsWith('.csv')) {
+    const lines = text.split('\n').filter((line) => line !== '')
+    return lines.map((line) => JSON.parse(line) as Row)
+  }
+  const [header = [], ...rows] = readCsv(text)
+  return rows.map((row) => Object.fromEntries(header.map((name, index) => [name ?? '', row[index] ?? null])))
+}
+
+/** The records of an RFC 4180 text; an empty cell is null, `""` is empty text. */
+export function readCsv(text: string): readonly (readonly (string | null)[])[] {
+  const records: (string | null)[][] = []
+  let record: (string | null)[] = []
+  for (const [, quoted, plain = '', end = ''] of text.matchAll(CELL)) {
+    record.push(quoted === undefined ? (plain === '' ? null : plain) : quoted.replaceAll('""', '"'))
+    if (end === ',') continue
+    records.push(record)
+    record = []
+  }
+  return records
+}
+
+/** One cell with what ends it. At the end of the text nothing is left to match. */
+const CELL = /(?!$)(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g

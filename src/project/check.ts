@@ -1,0 +1,246 @@
+import pLimit from 'p-limit'
+import { type At, CdpError, type Diagnostic, nearest, problem } from '../error.ts'
+import type { ValueType } from '../sql/dialect.ts'
+import { from, id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
+import type { Session } from '../warehouses/warehouse.ts'
+import { ordered } from './cycles.ts'
+import { fileExists } from './glob.ts'
+import type { Condition } from './language.ts'
+import { BUILT_IN, type ColumnPlace, type Entity, type Project, type Source } from './project.ts'
+import { eventsIn, referencesIn } from './references.ts'
+
+type Columns = ReadonlyMap<string, ValueType>
+
+/** So many sources are looked at together. */
+const TOGETHER = 4
+
+/**
+ * What the project names and the warehouse does not have: tables, files and columns, each at its place; and SQL of the
+ * user's that the warehouse cannot read. Changes nothing.
+ */
+export async function checkWarehouse(project: Project, session: Session): Promise<readonly Diagnostic[]> {
+  const limit = pLimit(TOGETHER)
+  const sources = [...project.sources.values()]
+  const looks = await Promise.all(sources.map((source) => limit(() => look(project, session, source))))
+  const columns = new Map(looks.flatMap((one) => (one.columns ? [[one.source, one.columns] as const] : [])))
+  const fragments = fragmentsOf(project).filter(({ source }) => source === undefined || columns.has(source))
+  const read = await Promise.all(fragments.map((fragment) => limit(() => checkFragment(project, session, fragment))))
+  return [...looks.flatMap((one) => one.problems), ...missingColumns(project, columns), ...read.flat()]
+}
+
+interface Look {
+  readonly source: string
+  /** Undefined where the source could not be looked at. */
+  readonly columns: Columns | undefined
+  readonly problems: readonly Diagnostic[]
+}
+
+async function look(project: Project, session: Session, source: Source): Promise<Look> {
+  const at = project.places?.relations.get(source.name) ?? source.at
+  const found = (columns: Columns): Look => ({ source: source.name, columns, problems: [] })
+  const missing = (one: Diagnostic): Look => ({ source: source.name, columns: undefined, problems: [one] })
+  const { relation } = source
+  if (relation.kind === 'table' && relation.schema !== undefined) {
+    const columns = await session.columns({ schema: relation.schema, name: [relation.table] })
+    return columns ? found(columns) : missing(noTable(`${relation.schema}.${relation.table}`, at))
+  }
+  if (relation.kind === 'file' && !fileExists(project.directory, relation.path))
+    return missing(problem('warehouse/missing-file', `No file is found at "${relation.path}".`, at))
+  const needed = relation.kind === 'sql' ? modelsBelow(project, source) : []
+  try {
+    return found(await session.describe(select(project, session, source, needed)))
+  } catch (error) {
+    if (relation.kind === 'table') return missing(noTable(relation.table, at))
+    const words = wordsOf(error)
+    return missing(
+      relation.kind === 'sql'
+        ? problem('sql/syntax', `The warehouse cannot read this SQL: ${words}`, at)
+        : problem('warehouse/statement', `The warehouse cannot read this file: ${words}`, at),
+    )
+  }
+}
+
+function noTable(name: string, at: At): Diagnostic {
+  return problem('warehouse/missing-table', `The warehouse has no table or view "${name}".`, at)
+}
+
+/** The warehouse's own words. Anything but a refusal of the statement is no answer to the question. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof CdpError) || !error.diagnostics.some((one) => one.code === 'warehouse/statement')) throw error
+  const words = error.cause instanceof Error ? error.cause.message : error.message
+  return words.trim().replace(/\n[\s\S]*$/, '')
+}
+
+/** SQL models that a model reads, each after those that it needs itself. */
+function modelsBelow(project: Project, source: Source): readonly Source[] {
+  const reads = (one: Source) =>
+    one.relation.kind === 'sql'
+      ? one.relation.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece]))
+      : []
+  const graph = new Map<string, { to: string; at: At }[]>()
+  const open = [source]
+  for (let one = open.pop(); one; one = open.pop()) {
+    const needs = reads(one).map((piece) => ({ to: piece.source, at: source.at }))
+    graph.set(one.name, needs)
+    open.push(...needs.flatMap(({ to }) => (graph.has(to) ? [] : (project.sources.get(to) ?? []))))
+  }
+  return ordered(graph).flatMap((name) => {
+    const one = project.sources.get(name)
+    return one && one.relation.kind === 'sql' && one !== source ? [one] : []
+  })
+}
+
+/** A select of everything in a source, the SQL models below it as steps. */
+function select(project: Project, session: Session, source: Source, needed: readonly Source[]): Sql {
+  const steps = new Steps()
+  for (const one of needed) steps.add(stepName(one), `SQL model ${one.name}`, relationSql(project, session, one))
+  return steps.select(sql`
+    select *
+    from ${source.relation.kind === 'sql' ? sql`(${relationSql(project, session, source)}) as model` : relationSql(project, session, source)}`)
+}
+
+function stepName(source: Source): string {
+  return `cdp_source_${source.name}`
+}
+
+function relationSql(project: Project, session: Session, source: Source): Sql {
+  const { relation } = source
+  switch (relation.kind) {
+    case 'table':
+      return relation.schema === undefined
+        ? id(relation.table)
+        : from({ schema: relation.schema, name: [relation.table] })
+    case 'file':
+      // No types here: a type for a column that is not there would be refused in other words than ours.
+      return session.dialect.files(relation.path, relation.format, new Map(), 'names') ?? sql`nothing`
+    case 'sql': {
+      const pieces = relation.pieces.map((piece) =>
+        typeof piece === 'string' ? verbatim(piece) : referenced(project, session, piece.source),
+      )
+      return join(pieces, '', Number.POSITIVE_INFINITY)
+    }
+  }
+}
+
+function referenced(project: Project, session: Session, name: string): Sql {
+  const source = project.sources.get(name)
+  if (!source) throw new Error(`source ${name} was not resolved`)
+  return source.relation.kind === 'sql' ? id(stepName(source)) : relationSql(project, session, source)
+}
+
+/** Every column that the project names and its source does not have, at its place, once a place. */
+function missingColumns(project: Project, columns: ReadonlyMap<string, Columns>): readonly Diagnostic[] {
+  return namedColumns(project).flatMap(({ source, column, at }) => {
+    const real = columns.get(source)
+    if (!real || real.has(column)) return []
+    const close = nearest(column, real.keys())
+    const fix =
+      close === undefined ? `It has: ${[...real.keys()].slice(0, 12).join(', ')}.` : `Did you mean "${close}"?`
+    return [problem('warehouse/missing-column', `Source "${source}" has no column "${column}".`, at, fix)]
+  })
+}
+
+function namedColumns(project: Project): readonly ColumnPlace[] {
+  const ofTraits = [...project.entities.values()].flatMap((entity) =>
+    [...entity.traits.values()].flatMap(({ definition }) =>
+      definition.kind === 'aggregate' ? columnsIn([definition.measure, definition.where], definition.source) : [],
+    ),
+  )
+  const ofEvents = conditionsOf(project).flatMap(({ condition }) =>
+    [...eventsIn(condition)].flatMap((event) => columnsIn(event, event.source)),
+  )
+  return [...(project.places?.columns ?? []), ...ofTraits, ...ofEvents]
+}
+
+function columnsIn(tree: unknown, source: string): readonly ColumnPlace[] {
+  return [...referencesIn(tree)].flatMap(({ to, at }) => {
+    if (to.kind === 'column') return [{ source, column: to.column, at }]
+    return to.kind === 'parent' ? [{ source: to.source, column: to.column, at }] : []
+  })
+}
+
+/** The conditions on profiles. */
+function conditionsOf(project: Project): readonly { entity: string; condition: Condition }[] {
+  const all = [...project.segments.values(), ...project.syncs.values()]
+  return all.flatMap(({ entity, where }) => (where ? [{ entity, condition: where }] : []))
+}
+
+/** A piece of the warehouse's own SQL inside our language. */
+interface Fragment {
+  readonly text: string
+  readonly at: At
+  readonly isCondition: boolean
+  readonly entity: string
+  /** The source of whose rows it speaks; undefined = it speaks of profiles. */
+  readonly source?: string
+}
+
+function fragmentsOf(project: Project): readonly Fragment[] {
+  const traits = [...project.entities.values()].flatMap((entity) =>
+    [...entity.traits.values()].flatMap(({ definition }): readonly Fragment[] => {
+      const base = { entity: entity.name }
+      if (definition.kind === 'sql') return [{ ...base, ...definition, isCondition: false }]
+      if (definition.kind !== 'aggregate' || !definition.where) return []
+      return sqlIn(definition.where, { ...base, source: definition.source })
+    }),
+  )
+  return [...traits, ...conditionsOf(project).flatMap(({ entity, condition }) => sqlIn(condition, { entity }))]
+}
+
+function sqlIn(condition: Condition, about: Pick<Fragment, 'entity' | 'source'>): readonly Fragment[] {
+  switch (condition.kind) {
+    case 'all':
+    case 'any':
+      return condition.of.flatMap((one) => sqlIn(one, about))
+    case 'not':
+      return sqlIn(condition.of, about)
+    case 'did':
+      return condition.event.where ? sqlIn(condition.event.where, { ...about, source: condition.event.source }) : []
+    case 'sql':
+      return [{ ...about, text: condition.text, at: condition.at, isCondition: true }]
+    case 'test':
+    case 'member_of':
+      return []
+  }
+}
+
+async function checkFragment(project: Project, session: Session, fragment: Fragment): Promise<readonly Diagnostic[]> {
+  const source = fragment.source === undefined ? undefined : project.sources.get(fragment.source)
+  const entity = project.entities.get(fragment.entity)
+  if (!entity || (fragment.source !== undefined && !source)) return []
+  const steps = new Steps()
+  const value = sql`(${verbatim(fragment.text)}) as answer`
+  if (source)
+    for (const one of modelsBelow(project, source))
+      steps.add(stepName(one), `SQL model ${one.name}`, relationSql(project, session, one))
+  const query = source
+    ? sql`select ${value} from (select * from ${subquery(project, session, source)}) as s`
+    : sql`select ${value} from (select ${emptyProfile(session, entity)}) as p`
+  try {
+    const [type] = (await session.describe(steps.select(query))).values()
+    if (!fragment.isCondition || type === 'boolean' || type === 'unknown') return []
+    return [problem('expr/wrong-type', `This SQL gives ${type}, and a condition is true or false.`, fragment.at)]
+  } catch (error) {
+    return [problem('sql/syntax', `The warehouse cannot read this SQL: ${wordsOf(error)}`, fragment.at)]
+  }
+}
+
+function subquery(project: Project, session: Session, source: Source): Sql {
+  const relation = relationSql(project, session, source)
+  return source.relation.kind === 'sql' ? sql`(${relation}) as model` : relation
+}
+
+/** One profile of nulls: what is not typed takes any type that it meets. */
+function emptyProfile(session: Session, entity: Entity): Sql {
+  const columns = [
+    ...BUILT_IN,
+    ...entity.identifiers.map((one) => [`all_${one.name}`, 'list'] as const),
+    ...[...entity.traits.values()].map((trait) => [trait.name, trait.type] as const),
+  ]
+  return join(
+    columns.map(([name, type]) => {
+      const empty = type === 'unknown' ? sql`null` : session.dialect.cast(sql`null`, type)
+      return sql`${empty} as ${id(name)}`
+    }),
+  )
+}

@@ -1,0 +1,230 @@
+import type { Connector, LeaveAction, Mode } from '../connectors/connector.ts'
+import { nearest, problem } from '../error.ts'
+import { cycles, ring } from './cycles.ts'
+import { find, unknown, type Wanted, wantedIn } from './find.ts'
+import { nameOf } from './place.ts'
+import type { Sync } from './project.ts'
+import type { Connected } from './resolve-destinations.ts'
+import { type EntityScope, excluded, type SegmentNames, whereOf } from './resolve-segments.ts'
+import { header, type Resolving } from './resolving.ts'
+import type { SyncShape } from './schema.ts'
+import { shaped } from './shape.ts'
+import { fieldsOf, keysOf, missingFields } from './sync-fields.ts'
+import type { Dict, Scalar } from './tree.ts'
+import type { Item } from './validate.ts'
+
+/** What syncs may name. */
+export interface SyncScope {
+  readonly connected: ReadonlyMap<string, Connected>
+  readonly entities: ReadonlyMap<string, EntityScope>
+  readonly segments: SegmentNames
+}
+
+/** Every sync that can run, in the order of the files. Syncs into a destination that is switched off are left out. */
+export function resolveSyncs(context: Resolving, scope: SyncScope): ReadonlyMap<string, Sync> {
+  const { destinations } = context.validated
+  const syncs = new Map<string, Sync>()
+  for (const item of context.validated.syncs.items.values()) {
+    if (destinations.disabled.has(item.value.to.text)) continue
+    const sync = syncOf(context, scope, item)
+    if (sync) syncs.set(item.name, sync)
+  }
+  checkExcludes(context, scope)
+  checkRings(context, syncs)
+  checkPlaces(context, scope, syncs)
+  return syncs
+}
+
+function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sync | undefined {
+  const { value } = item
+  const { problems, validated } = context
+  const before = problems.length
+  const wanted = wantedIn('ref/unknown-destination', 'Destination', validated.destinations)
+  const connected = find(value.to, scope.connected, wanted, problems)
+  const people = audienceOf(context, scope, value.audience)
+  const after = afterOf(context, item)
+  refuseOwned(context, item)
+  const maxRemoved = value.guard?.max_removed && shareOf(context, value.guard.max_removed)
+  if (!connected || !people) return undefined
+  const { connector, destination } = connected
+  const mode = modeOf(context, item, connector)
+  const into = intoOf(context, item, connector)
+  const where = value.where && whereOf(context, value.where, people.scope, scope.segments)
+  const exclude = excluded(context, value.exclude ?? [], people.scope.entity.name, scope.segments)
+  const sides = { context, item, connector, into, people: people.scope }
+  const key = keysOf(sides)
+  const fields = fieldsOf(sides)
+  const onLeave = mode && leaveOf(context, item, connector, mode)
+  if (!mode || into === undefined || problems.slice(before).some((one) => one.severity === 'error')) return undefined
+  missingFields(sides, mode, [...key, ...fields])
+  return {
+    ...header(item),
+    destination: destination.name,
+    into,
+    entity: people.scope.entity.name,
+    segment: people.segment,
+    where,
+    exclude: [...new Set([...exclude, ...inherited(context, scope, destination.exclude, people.scope)])],
+    mode,
+    onLeave,
+    key,
+    fields,
+    guard: { maxRemoved },
+    after,
+  }
+}
+
+interface People {
+  readonly scope: EntityScope
+  readonly segment: string | undefined
+}
+
+/** A segment, or an entity for all of its profiles. */
+function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): People | undefined {
+  const entity = scope.entities.get(written.text)
+  if (entity) return { scope: entity, segment: undefined }
+  const { segments, entities } = context.validated
+  const wanted: Wanted = {
+    code: 'ref/unknown-segment',
+    what: 'Segment',
+    names: new Map([...segments.names, ...entities.names]),
+    disabled: segments.disabled,
+  }
+  const segment = find(written, scope.segments, wanted, context.problems)
+  const people = segment && scope.entities.get(segment.entity)
+  return people && { scope: people, segment: written.text }
+}
+
+function modeOf(
+  { problems }: Resolving,
+  item: Item<SyncShape>,
+  connector: Connector<unknown, unknown>,
+): Mode | undefined {
+  const { mode } = item.value
+  const { modes, name } = connector
+  if (!mode) return modes.includes('upsert') ? 'upsert' : modes[0]
+  const known = modes.find((one) => one === mode.text)
+  if (known) return known
+  const close = nearest(mode.text, modes)
+  const fix = `${close ? `Did you mean "${close}"? ` : ''}It has: ${modes.join(', ')}.`
+  problems.push(problem('sync/mode', `Connector "${name}" has no mode "${mode.text}".`, mode.at(), fix))
+  return undefined
+}
+
+function intoOf({ problems }: Resolving, item: Item<SyncShape>, connector: Connector<unknown, unknown>): unknown {
+  const nothing: Dict = { kind: 'dict', entries: [], at: () => item.key.at() }
+  const what = `"into" of sync "${item.name}"`
+  return shaped(item.value.into ?? nothing, connector.into, { problems, what, at: item.key.at() })
+}
+
+function refuseOwned({ problems }: Resolving, { node, value }: Item<SyncShape>): void {
+  const key = node.entries.find((entry) => entry.key.text === 'owned')?.key
+  const message = '`owned: true` is planned; this version removes only rows that it sent.'
+  if (value.owned) problems.push(problem('project/not-supported', message, key?.at()))
+}
+
+/** What happens to rows that leave; undefined = nothing. */
+function leaveOf(
+  { problems }: Resolving,
+  item: Item<SyncShape>,
+  connector: Connector<unknown, unknown>,
+  mode: Mode,
+): LeaveAction | undefined {
+  const written = item.value.on_leave
+  if (!written) return mode === 'mirror' ? mildest(connector) : undefined
+  const [verb, argument] = 'kind' in written ? [written, undefined] : [written[0]?.key, written[0]?.value]
+  if (!verb) return undefined
+  const fail = (message: string, at: Scalar, fix?: string) => {
+    problems.push(problem('sync/leave', message, at.at(), fix))
+    return undefined
+  }
+  const second = 'kind' in written ? undefined : written[1]?.key
+  if (second) return fail(`"on_leave" does one thing, and "${second.text}" is a second one.`, second)
+  if (verb.text === 'keep' && !argument) return undefined
+  if (mode === 'append') return fail('In mode append nothing leaves, so "on_leave" has no meaning.', verb)
+  const known = connector.leaves.find((one) => one.verb === verb.text)
+  if (!known) return fail(`Connector "${connector.name}" cannot "${verb.text}".`, verb, leaveFix(connector, verb.text))
+  if (known.takes === 'text' && !argument)
+    return fail(`"${verb.text}" needs to know what.`, verb, `Write on_leave: { ${verb.text}: … }.`)
+  if (known.takes === 'nothing' && argument)
+    return fail(`"${verb.text}" takes nothing.`, argument, `Write on_leave: ${verb.text}.`)
+  return { verb: known.verb, ...(argument && { argument: argument.text }) }
+}
+
+/** The mildest verb that removes: verbs that need an argument cannot be a default, those that delete never are. */
+function mildest(connector: Connector<unknown, unknown>): LeaveAction | undefined {
+  const verb = connector.leaves.find((one) => one.takes === 'nothing' && !one.deletes)
+  return verb && { verb: verb.verb }
+}
+
+function leaveFix(connector: Connector<unknown, unknown>, word: string): string {
+  const verbs = [...connector.leaves.map((one) => one.verb), 'keep']
+  const close = nearest(word, verbs)
+  return `${close ? `Did you mean "${close}"? ` : ''}It can: ${verbs.join(', ')}.`
+}
+
+/** `10%` as 0.1. */
+function shareOf({ problems }: Resolving, written: Scalar): number | undefined {
+  const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(written.text)?.[1]
+  if (share !== undefined && Number(share) <= 100) return Number(share) / 100
+  const message = `"${written.text}" is no share of the rows.`
+  problems.push(problem('project/wrong-type', message, written.at(), 'Write a percentage, such as 10%.'))
+  return undefined
+}
+
+function afterOf(context: Resolving, item: Item<SyncShape>): readonly string[] {
+  const { names, disabled } = context.validated.syncs
+  return (item.value.after ?? []).flatMap((one) => {
+    if (names.has(one.text)) return [one.text]
+    if (!disabled.has(one.text)) context.problems.push(unknown(one, { code: 'ref/unknown-sync', what: 'Sync', names }))
+    return []
+  })
+}
+
+/** Excludes of the destination and of the project, as far as they are of the sync's entity. */
+function inherited(
+  { settings }: Resolving,
+  { segments }: SyncScope,
+  ofDestination: readonly string[],
+  people: EntityScope,
+): readonly string[] {
+  const names = [...ofDestination, ...settings.exclude.map((one) => one.text)]
+  return names.filter((name) => segments.get(name)?.entity === people.entity.name)
+}
+
+/** Excludes that several syncs inherit are looked up once. */
+function checkExcludes({ validated, settings, problems }: Resolving, { segments }: SyncScope): void {
+  const wanted = wantedIn('ref/unknown-segment', 'Segment', validated.segments)
+  const written = [...validated.destinations.items.values()].flatMap((item) => item.value.exclude ?? [])
+  for (const one of [...settings.exclude, ...written]) find(one, segments, wanted, problems)
+}
+
+function checkRings({ validated, problems }: Resolving, syncs: ReadonlyMap<string, Sync>): void {
+  const graph = new Map(
+    [...syncs.keys()].map((name) => {
+      const written = validated.syncs.items.get(name)?.value.after ?? []
+      return [name, written.map((one) => ({ to: one.text, at: one.at() }))]
+    }),
+  )
+  for (const { names, at } of cycles(graph))
+    problems.push(problem('ref/cycle', `Syncs form a ring: ${ring(names)}.`, at))
+}
+
+/** Two syncs into one place would overwrite each other's rows if they knew them by different keys. */
+function checkPlaces({ validated, problems }: Resolving, scope: SyncScope, syncs: ReadonlyMap<string, Sync>): void {
+  const first = new Map<string, Sync>()
+  for (const sync of syncs.values()) {
+    const connected = scope.connected.get(sync.destination)
+    const place = connected?.connector.place(connected.destination.account, sync.into)
+    if (!connected || place === undefined) continue
+    const other = first.get(`${connected.connector.name} ${place}`)
+    first.set(`${connected.connector.name} ${place}`, other ?? sync)
+    if (!other || JSON.stringify(other.key) === JSON.stringify(sync.key)) continue
+    const written = validated.syncs.items.get(sync.name)?.value.key
+    const at = (written && ('kind' in written ? written : written[0]?.key)?.at()) ?? sync.at
+    const message = `Sync "${sync.name}" writes the same place as "${other.name}", by another key.`
+    const theirs = other.key.map((one) => `${one.theirs}: ${one.trait}`).join(', ')
+    const fix = `Use { ${theirs} }, the key of "${other.name}" at ${nameOf(other.at)}, or another place.`
+    problems.push(problem('sync/key-conflict', message, at, fix))
+  }
+}

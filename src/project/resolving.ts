@@ -1,0 +1,48 @@
+import type { At, Diagnostic } from '../error.ts'
+import type { ColumnPlace, Entity, Named, Source } from './project.ts'
+import type { Settings } from './resolve-settings.ts'
+import type { Item, Registries, Validated } from './validate.ts'
+import type { Values } from './variables.ts'
+
+/** What every part of the resolving of names works with. */
+export interface Resolving {
+  readonly validated: Validated
+  readonly settings: Settings
+  readonly registries: Registries
+  readonly values: Values
+  /** Under `--sandbox` an unset secret is worth no warning. */
+  readonly sandbox: boolean
+  readonly problems: Diagnostic[]
+  readonly places: { readonly relations: Map<string, At>; readonly columns: ColumnPlace[] }
+}
+
+interface Header {
+  readonly description?: string | undefined
+  readonly owner?: string | undefined
+  readonly tags?: readonly string[] | undefined
+}
+
+/** What everything named has. */
+export function header({ name, key, value }: Item<Header>): Named {
+  return { name, at: key.at(), description: value.description, owner: value.owner, tags: value.tags ?? [] }
+}
+
+/**
+ * Whether rows of a source belong to people of an entity: by an identifier, as profiles of their
+ * own, or through a parent (`belongs_to`).
+ */
+export function isAttributed(
+  source: Source,
+  entity: Pick<Entity, 'identifiers'>,
+  sources: ReadonlyMap<string, Source>,
+  seen: ReadonlySet<string> = new Set(),
+): boolean {
+  if (source.identifiers.some((one) => entity.identifiers.some((type) => type.name === one.type))) return true
+  if (source.category === 'profile' && source.key !== undefined) return true
+  if (seen.has(source.name)) return false
+  const deeper = new Set([...seen, source.name])
+  return [...source.belongsTo.keys()].some((name) => {
+    const parent = sources.get(name)
+    return parent !== undefined && isAttributed(parent, entity, sources, deeper)
+  })
+}

@@ -1,0 +1,297 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
+import { z } from 'zod'
+import { entries, jsonSchema, planned, scalar, scalars, tree } from './shapes.ts'
+
+/** What everything that an analyst names may say. */
+const named = {
+  description: z.string().describe('What this is, for people.').optional(),
+  owner: z.string().describe('Who answers for it.').optional(),
+  tags: z.array(z.string()).describe('Words to select by.').optional(),
+  enabled: z.boolean().describe('false leaves it out, as if it were not written.').optional(),
+}
+
+const later = {
+  was: 'does not carry state over to a new name',
+  for_each: 'does not copy entries',
+}
+
+const condition = (speaksOf: string) =>
+  tree(`A condition on ${speaksOf}: text, a list (all of them), or a map of all, any, not, …`, 'a condition')
+
+export const configShape = z.object({
+  name: z.string().min(1).describe('The name of the project.'),
+  warehouse: scalar('The default target: one of `warehouses`.').optional(),
+  warehouses: entries(
+    tree('The options of one warehouse: `type:` and what that type takes.', 'a map'),
+    'Targets by name.',
+  ),
+  schemas: z
+    .object({
+      models: scalar('Schema for what others read: profiles, segments.').optional(),
+      state: scalar("Schema for the tool's own tables.").optional(),
+    })
+    .describe('Where tables and views are made. Default: cdp and _cdp.')
+    .optional(),
+  defaults: z
+    .object({
+      phone_country: scalar('Two letters: the country of phones that name none.').optional(),
+      timezone: scalar('IANA zone of dates and `start of …`. Default: UTC.').optional(),
+      exclude: scalars('Segments that no sync sends.').optional(),
+    })
+    .describe('What holds where nothing else is said.')
+    .optional(),
+  vars: entries(tree('The value.', 'text'), 'Values of `${var:name}`.').optional(),
+  now: scalar('Fixes the business time: 2026-11-01T08:00:00Z.').optional(),
+  paths: z
+    .object({
+      models: scalar('Folder of models. Default: models.').optional(),
+      destinations: scalar('Folder of destinations. Default: destinations.').optional(),
+    })
+    .describe('Where the other files lie.')
+    .optional(),
+})
+
+const identifierColumn = z.object({
+  column: scalar('The column that holds the value.'),
+  country: scalar('The column that holds the country of a phone.').optional(),
+})
+
+const columnName = scalar('A column.')
+
+export const sourceShape = planned(
+  z.object({
+    table: scalar('A table or view: raw.orders.').optional(),
+    file: scalar('Files, where the warehouse reads them: data/*.csv, *.parquet or *.json.').optional(),
+    sql: scalar('A select, or the path of one that ends in .sql.').optional(),
+    category: z
+      .enum(['profile', 'event', 'transaction', 'product', 'consent', 'support'])
+      .describe('What a row is. Default: event where `at:` is named, else profile.')
+      .optional(),
+    key: scalar('The column that identifies a row.').optional(),
+    at: scalar('The column that says when it happened.').optional(),
+    updated_at: scalar('The column that says when the row last changed.').optional(),
+    loaded_at: scalar('The column that says when the row reached the warehouse.').optional(),
+    identifiers: entries(
+      z.union([columnName, identifierColumn, z.array(z.union([columnName, identifierColumn]))]),
+      'Identifier type → the column that holds it; several columns join one another.',
+    ).optional(),
+    columns: entries(
+      z.object({
+        type: z
+          .enum(['text', 'integer', 'decimal', 'float', 'boolean', 'date', 'timestamp', 'list'])
+          .describe('The type of the column, where it matters before the warehouse is asked.')
+          .optional(),
+        pii: z.string().describe('What kind of personal data it holds: email, phone, name, …').optional(),
+        description: z.string().describe('What it holds.').optional(),
+        tests: tree('Data tests of the column.').optional(),
+      }),
+      'What is known of columns.',
+    ).optional(),
+    belongs_to: entries(columnName, "Parent source → the column here that holds the parent's key.").optional(),
+    freshness: tree('How old the newest row may be.').optional(),
+    tests: tree('Data tests of the source.').optional(),
+    ...named,
+  }),
+  { ...later, dbt: 'does not read a dbt project; name the table with `table:`' },
+)
+
+export const entityShape = planned(
+  z.object({
+    identifiers: entries(
+      planned(
+        z.object({
+          normalize: z
+            .enum(['email', 'phone', 'text', 'exact'])
+            .describe('How values are compared. Default: email for email, phone for phone, else exact.')
+            .optional(),
+          link: z.boolean().describe('false: kept on the profile, joins nobody.').optional(),
+          max_fanout: z
+            .number()
+            .int()
+            .positive()
+            .describe('A value seen with more values of one stronger type joins nobody.')
+            .optional(),
+          block: z
+            .array(scalar('A value, or a pattern between slashes.'))
+            .describe('Values that identify nobody, added to the default list.')
+            .optional(),
+        }),
+        { limit: 'does not limit identifiers per profile' },
+      ),
+      'Identifier types, strongest first.',
+    ),
+    ...named,
+  }),
+  {
+    ...later,
+    of: 'does not group profiles of another entity',
+    never_merge: 'does not keep people apart by list',
+    always_merge: 'does not join people by list',
+    guard: 'does not guard identity',
+  },
+)
+
+const expression = (what: string) => scalar(what, 'an expression')
+
+export const traitShape = planned(
+  z.object({
+    pick: scalar('The column whose value becomes the trait.').optional(),
+    from: scalars('The source, or for `pick` the sources in order: contacts, orders.billing_email.').optional(),
+    by: z
+      .enum(['priority', 'most_recent', 'most_frequent', 'first', 'longest'])
+      .describe('Which value wins. Default: priority, the order of `from`.')
+      .optional(),
+    count: scalar('rows: how many rows there are.').optional(),
+    count_distinct: expression('How many different values there are.').optional(),
+    sum: expression('The sum over the rows.').optional(),
+    avg: expression('The average over the rows.').optional(),
+    min: expression('The smallest value.').optional(),
+    max: expression('The greatest value.').optional(),
+    first: expression('The value of the earliest row.').optional(),
+    last: expression('The value of the latest row.').optional(),
+    most_frequent: expression('The value that occurs most.').optional(),
+    exists: z.literal(true).describe('true where there is any row.').optional(),
+    where: condition("the source's columns").optional(),
+    within: scalar('Only rows so recent: 90 days.', 'a duration').optional(),
+    expr: expression('An expression over other traits.').optional(),
+    sql: scalar("One expression in the warehouse's own SQL over other traits.").optional(),
+    pii: z.string().describe('What kind of personal data it holds.').optional(),
+    ...named,
+  }),
+  { ...later, score: 'does not compute scores' },
+)
+
+export const segmentShape = planned(
+  z.object({
+    of: scalar('The entity. May be left out when there is one.').optional(),
+    where: condition('traits, events and other segments'),
+    exclude: scalars('Segments whose members are left out.').optional(),
+    ...named,
+  }),
+  {
+    ...later,
+    limit: 'does not limit segments',
+    purpose: 'does not check consent',
+    split: 'does not split segments',
+    holdout: 'does not hold people out',
+  },
+)
+
+export const destinationShape = planned(
+  z.object({
+    type: scalar('The connector: what kind of vendor it is.'),
+    settles_within: scalar('How long a sent request may still take effect.', 'a duration').optional(),
+    allow_private: z.boolean().describe('Allow http and private addresses for the declared host and port.').optional(),
+    targets: scalars('Targets under which it is written. Default: all.').optional(),
+    exclude: scalars('Segments that are never sent there.').optional(),
+    ...named,
+  }),
+  later,
+)
+
+const text = scalar('A trait, or text with {{trait}}.')
+
+const field = planned(
+  z.object({
+    trait: scalar('The trait that is sent.').optional(),
+    value: scalar('A value that is the same for everybody.').optional(),
+    expr: expression('An expression over traits.').optional(),
+    on_null: z.enum(['skip', 'clear']).describe('What a null does. Default: skip.').optional(),
+    write: z.enum(['always', 'on_create', 'if_empty']).describe('When the field is sent. Default: always.').optional(),
+  }),
+  {},
+)
+
+export const syncShape = planned(
+  z.object({
+    to: scalar('The destination.'),
+    into: tree('The place inside it, as its connector describes.', 'a map').optional(),
+    audience: scalar('The segment whose members are sent, or an entity for all of its profiles.'),
+    where: condition('traits').optional(),
+    exclude: scalars('Segments that are left out.').optional(),
+    mode: scalar('upsert, update, insert, mirror or append. Default: upsert where the connector has it.').optional(),
+    on_leave: z
+      .union([
+        scalar('A verb of the connector, or keep.'),
+        entries(scalar('Its argument.'), 'A verb and its argument.'),
+      ])
+      .describe("What happens to rows that leave. Default for mirror: the connector's mildest removal; else keep.")
+      .optional(),
+    key: z
+      .union([scalar('A trait of the same name on both sides.'), entries(scalar('Our trait.'), 'Theirs → ours.')])
+      .describe('What identifies a row there.'),
+    fields: entries(z.union([text, field]), 'Theirs → ours.').optional(),
+    guard: z
+      .object({
+        max_removed: scalar('The share of known rows that may leave at once: 10%.', 'a share like 10%').optional(),
+      })
+      .describe('Limits that stop the sync before it sends.')
+      .optional(),
+    after: scalars('Syncs that must have ended before.').optional(),
+    every: scalar('How often it is due; read by `cdp run --due` only.').optional(),
+    owned: z.boolean().describe('A mirror removes only rows that we sent.').optional(),
+    ...named,
+  }),
+  {
+    ...later,
+    source: 'sends audiences only',
+    start_at: 'sends audiences only',
+    purpose: 'does not check consent',
+    on_withdraw: 'does not check consent',
+    wait: 'does not wait for jobs of a vendor',
+  },
+)
+
+export type ConfigShape = z.infer<typeof configShape>
+export type SourceShape = z.infer<typeof sourceShape>
+export type EntityShape = z.infer<typeof entityShape>
+export type TraitShape = z.infer<typeof traitShape>
+export type SegmentShape = z.infer<typeof segmentShape>
+export type SyncShape = z.infer<typeof syncShape>
+
+/** The kinds of things in files below `models/` and `destinations/`, by top-level key. */
+export const KINDS = ['sources', 'entities', 'traits', 'segments', 'destinations', 'syncs'] as const
+
+export type Kind = (typeof KINDS)[number]
+
+/** Top-level keys that are accepted and have no effect on a run, and those that this version cannot do. */
+export const OTHER_KEYS: Readonly<Record<string, string | undefined>> = {
+  tests: undefined,
+  consent: 'does not check consent',
+  purposes: 'does not check consent',
+}
+
+const SHAPES = {
+  sources: sourceShape,
+  entities: entityShape,
+  traits: traitShape,
+  segments: segmentShape,
+  destinations: destinationShape,
+  syncs: syncShape,
+} as const
+
+/** JSON Schemas for editors: of cdp.config.yaml, of any other file, and of each kind alone. */
+export function jsonSchemas(): Readonly<Record<'config' | 'file' | Kind, object>> {
+  const kinds = Object.fromEntries(KINDS.map((kind) => [kind, jsonSchema(SHAPES[kind])])) as Record<Kind, object>
+  // What a connector takes stands beside the keys that all destinations have.
+  kinds.destinations = { ...kinds.destinations, additionalProperties: true }
+  const maps = KINDS.map((kind): [string, object] => {
+    const map = { type: 'object', additionalProperties: inner(kinds[kind]) }
+    return [kind, kind === 'traits' ? { type: 'object', additionalProperties: map } : map]
+  })
+  const rest = Object.keys(OTHER_KEYS).map((key) => [key, {}])
+  const file = {
+    $schema: DRAFT,
+    type: 'object',
+    properties: Object.fromEntries([...maps, ...rest]),
+    additionalProperties: false,
+  }
+  const config = jsonSchema(configShape) as { properties: object }
+  return { ...kinds, file, config: { ...config, properties: { ...config.properties, ...file.properties } } }
+}
+
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema'
+
+function inner(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema'))
+}

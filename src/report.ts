@@ -1,0 +1,225 @@
+import type { Built } from './build.ts'
+import type { Holding } from './connectors/sandbox/sandbox.ts'
+import type { Environment, Request } from './environment.ts'
+import type { CdpError, Diagnostic } from './error.ts'
+import type { SyncOutcome } from './sync/job.ts'
+
+/** What a run did, as `--json` prints it and `.cdp/run_results.json` keeps it. Fields are only ever added. */
+export interface Report {
+  readonly version: 1
+  readonly command: string
+  readonly run_id: string
+  readonly status: 'ok' | 'incomplete' | 'blocked' | 'failed' | 'locked' | 'interrupted'
+  readonly exit_code: number
+  /** ISO 8601, UTC. */
+  readonly started_at: string
+  readonly ms: number
+  readonly target: string
+  readonly sandbox: boolean
+  readonly dry_run: boolean
+  readonly identity: readonly IdentityReport[]
+  readonly models: readonly ModelReport[]
+  readonly segments: readonly SegmentReport[]
+  readonly syncs: readonly Omit<SyncOutcome, 'diagnostics'>[]
+  /** Under `--sandbox`: how many rows each emulated vendor now holds; the rows themselves are persons. */
+  readonly holdings: readonly Held[]
+  readonly errors: readonly ErrorReport[]
+}
+
+/** How many rows one destination holds, place by place. */
+export interface Held {
+  readonly destination: string
+  readonly places: readonly { readonly place: string; readonly rows: number }[]
+}
+
+export interface IdentityReport {
+  readonly entity: string
+  readonly profiles: number
+  readonly identifiers: number
+  readonly rounds: number
+  readonly merged: number
+  readonly split: number
+  readonly created: number
+  /** Identifiers of the largest profile. */
+  readonly largest: number
+  readonly refused_edges: number
+  /** Rows by source that belong to nobody. */
+  readonly unattributed: Readonly<Record<string, number>>
+}
+
+export interface ModelReport {
+  readonly name: string
+  readonly kind: string
+  readonly rows: number
+  readonly ms: number
+}
+
+export interface SegmentReport {
+  readonly name: string
+  readonly members: number
+  readonly entered: number
+  readonly left: number
+  readonly held_out: number
+}
+
+export interface ErrorReport {
+  readonly code: string
+  readonly severity: 'error' | 'warning'
+  readonly message: string
+  /** file:line:column */
+  readonly at?: string
+  readonly fix?: string
+}
+
+/** What a run has done, whether it came to its end or not. */
+export interface Work {
+  readonly request: Request
+  readonly environment: Environment
+  readonly runId: string
+  readonly startedAt: Date
+  /** By the monotonic clock. */
+  readonly began: number
+  readonly target: string
+  readonly warnings: readonly Diagnostic[]
+  readonly built: readonly Built[]
+  readonly syncs: readonly SyncOutcome[]
+  readonly holdings: readonly { readonly destination: string; readonly holdings: readonly Holding[] }[]
+}
+
+/** The report of a run; `failure` is what ended it early. */
+export function reportOf(work: Work, failure?: CdpError): Report {
+  const { request, environment, syncs } = work
+  const code = exitCode({ interrupted: interruption(environment.signal), failure, syncs })
+  const said = [...(failure?.diagnostics ?? []), ...syncs.flatMap((sync) => sync.diagnostics)]
+  const told = new Set(said.map(keyOf))
+  const warnings = work.warnings.filter((one) => !told.has(keyOf(one)))
+  return {
+    version: 1,
+    command: 'run',
+    run_id: work.runId,
+    status: statusOf(code),
+    exit_code: code,
+    started_at: work.startedAt.toISOString(),
+    ms: Math.round(environment.world.clock.now() - work.began),
+    target: work.target,
+    sandbox: request.sandbox,
+    dry_run: request.dryRun,
+    identity: identityReports(work.built),
+    models: modelReports(work.built),
+    segments: segmentReports(work.built),
+    syncs: syncs.map(({ diagnostics: _, ...sync }) => ({ ...sync, ms: Math.round(sync.ms) })),
+    holdings: held(work.holdings),
+    errors: [...said, ...warnings].map(errorReport),
+  }
+}
+
+/** What emulated vendors hold, without the rows. */
+export function held(contents: Work['holdings']): readonly Held[] {
+  return contents.map(({ destination, holdings }) => ({
+    destination,
+    places: holdings.map(({ place, rows }) => ({ place, rows: rows.length })),
+  }))
+}
+
+/** A problem that is told as an error is not told as a warning, too. */
+function keyOf({ code, at, message }: Diagnostic): string {
+  return JSON.stringify(at === undefined ? [code, message] : [code, at.file, at.line, at.column])
+}
+
+/** The identity part of the report, from what the builds of identity graphs counted. */
+export function identityReports(built: readonly Built[]): readonly IdentityReport[] {
+  return built
+    .filter(({ model }) => model.kind === 'identity')
+    .map(({ model, counts, rounds }) => {
+      const count = (name: string) => Number(counts[name] ?? 0)
+      return {
+        entity: entityOf(model.name),
+        profiles: count('profiles'),
+        identifiers: count('identifiers'),
+        rounds,
+        merged: count('merged'),
+        split: count('split'),
+        created: count('created'),
+        largest: count('largest'),
+        refused_edges: 0,
+        unattributed: Object.fromEntries(prefixed(counts, 'unattributed_')),
+      }
+    })
+}
+
+export function modelReports(built: readonly Built[]): readonly ModelReport[] {
+  return built
+    .filter(({ model }) => model.kind !== 'setup')
+    .map(({ model, rows, ms }) => ({ name: entityOf(model.name), kind: model.kind, rows, ms: Math.round(ms) }))
+}
+
+export function segmentReports(built: readonly Built[]): readonly SegmentReport[] {
+  return built.flatMap(({ model, counts }) => {
+    if (model.kind !== 'segments') return []
+    const count = (name: string) => Number(counts[name] ?? 0)
+    return prefixed(counts, 'members_').map(([name, members]) => ({
+      name,
+      members,
+      entered: count(`entered_${name}`),
+      left: count(`left_${name}`),
+      held_out: 0,
+    }))
+  })
+}
+
+/** A diagnostic as the report shows it. */
+export function errorReport(diagnostic: Diagnostic): ErrorReport {
+  const { code, severity, message, at, fix } = diagnostic
+  return { code, severity, message, ...(at && { at: `${at.file}:${at.line}:${at.column}` }), ...(fix && { fix }) }
+}
+
+/**
+ * The exit code of design section 4, the first that applies: 130 or 143 interrupted, 2 project or arguments, 1 a
+ * statement, authorisation or vendor configuration failed, 4 a guard blocked, 5 another run holds the lock, 3 rows are
+ * refused, held or owed, 0 all done.
+ */
+export function exitCode(outcome: {
+  readonly interrupted?: 130 | 143 | undefined
+  readonly failure?: CdpError | undefined
+  readonly syncs: readonly SyncOutcome[]
+}): number {
+  if (outcome.interrupted !== undefined) return outcome.interrupted
+  if (outcome.failure !== undefined) return failureCode(outcome.failure)
+  const has = (...statuses: SyncOutcome['status'][]) => outcome.syncs.some((sync) => statuses.includes(sync.status))
+  if (has('failed')) return 1
+  if (has('blocked')) return 4
+  if (has('skipped')) return 5
+  const owes = (sync: SyncOutcome) => sync.refused + sync.again + sync.withheld.held > 0
+  return has('partial', 'interrupted') || outcome.syncs.some((sync) => sync.status !== 'planned' && owes(sync)) ? 3 : 0
+}
+
+/** The exit code with which a signal ended the command: the reason of the abort. */
+function interruption(signal: AbortSignal): 130 | 143 | undefined {
+  if (!signal.aborted) return undefined
+  return signal.reason === 143 ? 143 : 130
+}
+
+/** The exit code of a command that ended with a failure. */
+export function failureCode(failure: CdpError): number {
+  if (failure.who === 'project') return 2
+  return failure.diagnostics.some(({ code }) => code === 'warehouse/locked' || code === 'sync/locked') ? 5 : 1
+}
+
+/** The word for an exit code. */
+export function statusOf(code: number): Report['status'] {
+  if (code === 130 || code === 143) return 'interrupted'
+  if (code === 3) return 'incomplete'
+  if (code === 4) return 'blocked'
+  if (code === 5) return 'locked'
+  return code === 0 ? 'ok' : 'failed'
+}
+
+function entityOf(model: string): string {
+  return model.slice(model.indexOf('/') + 1)
+}
+
+function prefixed(counts: Readonly<Record<string, string | null>>, prefix: string): [string, number][] {
+  return Object.entries(counts)
+    .filter(([name]) => name.startsWith(prefix))
+    .map(([name, value]) => [name.slice(prefix.length), Number(value)])
+}

@@ -1,0 +1,176 @@
+import type { JobId, Ms } from '../connectors/connector.ts'
+
+/**
+ * What the warehouse remembers of one sync, and the only ways to change it. Two implementations, shown equal by
+ * random histories: `sql-ledger.ts` (the product) and `model-ledger.ts` (plain TypeScript, for simulation).
+ *
+ * Why nothing is lost: a row counts as synced only by a `written` ack of exactly its payload; everything that may have
+ * been sent stands in an intent first, so at least it is `unknown`; plans never change, acks are only added, and the
+ * merge of both gives the same snapshot however often and whenever it runs.
+ */
+export interface Ledger {
+  /** Makes what is missing. Safe to repeat. */
+  prepare(): Promise<void>
+  /** Takes the lease with a new fence, if nobody holds it. `dead` names a holder that provably runs no more. */
+  claim(claim: Claim): Promise<Claimed>
+  /** Prolongs the lease; false when another claim came between. */
+  renew(lease: Lease): Promise<boolean>
+  /** Merges what earlier holders left: unfinished plans, then confessions. Returns how many there were. */
+  recover(lease: Lease): Promise<number>
+  /**
+   * Makes the plan of this fence, and counts it. Without a lease the plan is made for the eyes only, under fence 0.
+   * `maxChanges`: at most so many creates and updates and no removal; the rest is owed.
+   */
+  plan(lease: Lease | undefined, maxChanges: number | undefined): Promise<PlanCounts>
+  /** The changes to send: seq 1 to the sum of the counts, in order; removals first. */
+  changes(lease: Lease): AsyncIterable<readonly PlannedChange[]>
+  /** Every row of the audience in the order of its key, for destinations that take it whole. */
+  desired(lease: Lease): AsyncIterable<readonly DesiredRow[]>
+  /** Adds acks, declares that seqs up to `intent` may be sent, prolongs the lease. False when fenced: nothing was added. */
+  flush(lease: Lease, flush: Flush): Promise<boolean>
+  /** A fenced holder says what it may have sent too late. Always possible; can only lower certainty. */
+  confess(lease: Lease, rows: readonly Confession[]): Promise<void>
+  /** Merges plan and acks of the lease's fence into the snapshot and drops the plan. False when fenced. */
+  merge(lease: Lease): Promise<boolean>
+  /** Rows that wait for an asynchronous job. */
+  submitted(lease: Lease): Promise<readonly Submitted[]>
+  /** What became of submitted rows. */
+  settle(lease: Lease, rows: readonly Settled[]): Promise<void>
+  /** Drops the plan, which must be merged or never declared, and gives the lease back. */
+  finish(lease: Lease, event: RunEvent): Promise<void>
+  /** Gives the lease back after a failure; the plan stays for the next run to merge. */
+  surrender(lease: Lease, event: RunEvent): Promise<void>
+  /** Drops what `plan` made without a lease. */
+  discard(): Promise<void>
+}
+
+export interface Claim {
+  readonly runId: string
+  /** Who claims: unique per run, and enough to find out later whether it still runs. */
+  readonly holder: string
+  readonly dead: string | undefined
+}
+
+export interface Lease {
+  readonly runId: string
+  readonly holder: string
+  readonly fence: number
+}
+
+export type Claimed =
+  | { readonly kind: 'held'; readonly lease: Lease }
+  | { readonly kind: 'taken'; readonly holder: string; readonly until: string }
+
+export type Op = 'create' | 'update' | 'remove'
+
+/** Rows by what is to be done with them. */
+export interface PlanCounts {
+  readonly creates: number
+  readonly updates: number
+  readonly removes: number
+  /** Beyond `maxChanges`: found, but not to be sent by this plan. */
+  readonly owed: { readonly creates: number; readonly updates: number; readonly removes: number }
+  /** Facts that are merged without anything being sent: rows that left and are kept, rows that came back unchanged. */
+  readonly marks: number
+  readonly unchanged: number
+  /** Rows with a null key, and every copy of a key that occurs more than once. */
+  readonly invalid: number
+  readonly excluded: number
+  /** Changed, but an earlier request may still take effect. */
+  readonly held: number
+  /** Refused before with the same payload, and not due. */
+  readonly waiting: number
+  /** With an asynchronous job. */
+  readonly pending: number
+  /** Rows of the audience, invalid ones included. */
+  readonly audience: number
+  /** Rows that the destination holds or may hold and that were in the audience last. */
+  readonly snapshot: number
+  /** Rows of the snapshot on hold, changed or not. */
+  readonly onHold: number
+}
+
+/** One row of a plan; texts as the warehouse wrote them. */
+export interface PlannedChange {
+  readonly seq: number
+  readonly op: Op
+  readonly keyJson: string
+  readonly profileId: string
+  /** JSON object of the fields; `{}` for a removal. */
+  readonly payload: string
+  /** JSON object of the match keys that this change sends; null for a removal. */
+  readonly ident: string | null
+  /** JSON objects, comma-separated: match keys that the destination may hold, the acknowledged one first. */
+  readonly before: string | null
+  readonly destinationId: string | null
+  readonly idempotencyKey: string
+}
+
+export interface DesiredRow {
+  readonly keyJson: string
+  readonly payload: string
+}
+
+/**
+ * written: the vendor confirmed. refused: waits until its payload changes or its backoff is due. compliance: waits
+ * until its payload changes. unknown: may have taken effect. submitted: with a job. unsent: certainly without effect.
+ */
+export type Outcome = 'written' | 'refused' | 'compliance' | 'unknown' | 'submitted' | 'unsent'
+
+/** What became of the seqs `lo` to `hi`. Each seq is told once per fence. */
+export interface Ack {
+  readonly lo: number
+  readonly hi: number
+  readonly outcome: Outcome
+  readonly code?: string
+  readonly message?: string
+  readonly destinationId?: string
+  readonly job?: JobId
+  /** Milliseconds from now in which an ambiguous earlier attempt may still take effect. */
+  readonly hold?: Ms
+}
+
+export interface Flush {
+  readonly acks: readonly Ack[]
+  readonly intent?: number
+}
+
+export interface Confession {
+  readonly keyJson: string
+  readonly profileId: string
+  readonly ident: string | null
+}
+
+export interface Submitted {
+  readonly keyHash: string
+  readonly keyJson: string
+  readonly job: JobId
+}
+
+export interface Settled {
+  readonly keyHash: string
+  readonly job: JobId
+  readonly outcome: Exclude<Outcome, 'submitted'>
+  readonly code?: string
+  readonly message?: string
+  readonly destinationId?: string
+  readonly hold?: Ms
+}
+
+export type RunEventName = 'claimed' | 'done' | 'partial' | 'blocked' | 'failed' | 'interrupted' | 'abandoned'
+
+export interface RunEvent {
+  readonly event: Exclude<RunEventName, 'claimed'>
+  readonly counts: Readonly<Record<string, number>>
+  readonly detail?: string
+}
+
+/** How long things last. All in milliseconds. */
+export interface LeaseTiming {
+  /** How long a lease holds without renewal. */
+  readonly lease: Ms
+  /** L: how long a sent request may still take effect. */
+  readonly settlesWithin: Ms
+}
+
+export const LEASE: Ms = 600_000

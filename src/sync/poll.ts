@@ -1,0 +1,113 @@
+import {
+  DestinationError,
+  type JobId,
+  type JobState,
+  type Key,
+  type Ms,
+  type Receipt,
+} from '../connectors/connector.ts'
+import type { SyncJob } from './job.ts'
+import type { Lease, Settled, Submitted } from './ledger.ts'
+import { withoutValues } from './shape.ts'
+
+/** Settled rows by outcome. */
+export type SettledCounts = ReadonlyMap<Settled['outcome'], number>
+
+export interface Polling {
+  readonly job: SyncJob
+  readonly lease: Lease
+  /** How long to wait for jobs that still run; 0 = ask once. */
+  readonly wait: Ms
+  readonly mayGoOn: () => Promise<boolean>
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Asks for the asynchronous jobs that rows wait for, and writes down what became of those rows. */
+export async function poll({ job, lease, wait, mayGoOn, signal }: Polling): Promise<SettledCounts> {
+  const counts = new Map<Settled['outcome'], number>()
+  if (!job.channel.poll) return counts
+  const { clock } = job.world
+  const until = clock.now() + wait
+  let open = byJob(await job.ledger.submitted(lease))
+  while (open.size > 0) {
+    let soonest = Number.POSITIVE_INFINITY
+    for (const [id, rows] of open) {
+      if (signal?.aborted || !(await mayGoOn())) return counts
+      const state = await stateOf(job, id)
+      if (state.state === 'running') soonest = Math.min(soonest, state.after)
+      else await settle({ job, lease, rows, state, counts })
+      if (state.state !== 'running') open = without(open, id)
+    }
+    if (open.size === 0 || clock.now() + soonest > until) return counts
+    await clock.sleep(soonest, signal)
+  }
+  return counts
+}
+
+function byJob(rows: readonly Submitted[]): ReadonlyMap<JobId, readonly Submitted[]> {
+  const jobs = new Map<JobId, Submitted[]>()
+  for (const row of rows) {
+    const known = jobs.get(row.job)
+    if (known) known.push(row)
+    else jobs.set(row.job, [row])
+  }
+  return jobs
+}
+
+function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  return new Map([...map].filter(([one]) => one !== key))
+}
+
+/** A question that was not answered is asked again by the next run. */
+async function stateOf(job: SyncJob, id: JobId): Promise<JobState> {
+  try {
+    return (await job.channel.poll?.(id, job.into)) ?? { state: 'lost' }
+  } catch (error) {
+    if (error instanceof DestinationError && (error.kind === 'transient' || error.kind === 'throttle'))
+      return { state: 'running', after: Number.POSITIVE_INFINITY }
+    throw error
+  }
+}
+
+const PAGE = 5_000
+
+interface Ended {
+  readonly job: SyncJob
+  readonly lease: Lease
+  readonly rows: readonly Submitted[]
+  readonly state: Exclude<JobState, { state: 'running' }>
+  readonly counts: Map<Settled['outcome'], number>
+}
+
+async function settle({ job, lease, rows, state, counts }: Ended): Promise<void> {
+  const receipts = new Map<string, Receipt>()
+  if (state.state === 'done')
+    for await (const { key, receipt } of state.receipts) receipts.set(JSON.stringify(key), receipt)
+  // A lost job may have done its work.
+  const rest: Receipt = state.state === 'done' ? state.rest : { outcome: 'again', code: 'job_lost', applied: 'maybe' }
+  for (let from = 0; from < rows.length; from += PAGE) {
+    const settled = rows.slice(from, from + PAGE).map((row) => {
+      const key = JSON.parse(row.keyJson) as Key
+      return { ...fateOf(receipts.get(JSON.stringify(key)) ?? rest, key, job), keyHash: row.keyHash, job: row.job }
+    })
+    await job.ledger.settle(lease, settled)
+    for (const { outcome } of settled) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+  }
+}
+
+function fateOf(receipt: Receipt, key: Key, job: SyncJob): Omit<Settled, 'keyHash' | 'job'> {
+  switch (receipt.outcome) {
+    case 'written':
+      return { outcome: 'written', ...(receipt.id !== undefined && { destinationId: receipt.id }) }
+    case 'refused': {
+      const outcome = receipt.kind === 'row' ? 'refused' : 'compliance'
+      return { outcome, code: receipt.code, message: withoutValues(receipt.message, { key, fields: {} }) }
+    }
+    case 'again':
+      if (receipt.applied === 'no') return { outcome: 'unsent' }
+      return { outcome: 'unknown', hold: job.settlesWithin }
+    case 'accepted':
+      // A job that answers with another job keeps its rows uncertain rather than lost.
+      return { outcome: 'unknown', hold: job.settlesWithin }
+  }
+}

@@ -1,0 +1,336 @@
+import { type ChangesOf, planQuery, wholeQuery } from '../compile/changes.ts'
+import { countsQuery } from '../compile/changes-counts.ts'
+import type { Context } from '../compile/context.ts'
+import { confessedQuery, holdOf, isMine, mergeQuery, settleQuery, shifted } from '../compile/ledger-merge.ts'
+import {
+  ACK_COLUMNS,
+  columnList,
+  EVENT_COLUMNS,
+  KEPT_DAYS,
+  type LedgerTables,
+  ledgerTables,
+  META_COLUMNS,
+  SNAPSHOT_COLUMNS,
+  STATE_VERSION,
+  SYNC_COLUMNS,
+  tableSuffix,
+} from '../compile/ledger-tables.ts'
+import type { Connector } from '../connectors/connector.ts'
+import type { Sync } from '../project/project.ts'
+import { column, from, parameter, type Sql, type Statement, sql, text } from '../sql/sql.ts'
+
+/** What the statements of one sync are compiled from. */
+export interface LedgerOf {
+  readonly context: Context
+  readonly sync: Sync
+  /** Where the ledger's tables are: the project's state schema, or that of the sandbox. */
+  readonly schema: string
+  readonly connector: Pick<Connector<unknown, unknown>, 'fields' | 'delivers'>
+}
+
+/** Every statement of a ledger by what it is for. */
+export interface LedgerStatements {
+  readonly create: readonly Statement[]
+  readonly version: Statement
+  readonly claim: Statement
+  readonly claimed: Statement
+  readonly read: Statement
+  readonly renew: Statement
+  readonly late: Statement
+  readonly confessed: Statement
+  readonly applied: Statement
+  readonly plan: Statement
+  readonly counts: Statement
+  readonly whole: Statement
+  readonly flush: Statement
+  readonly confess: Statement
+  readonly merge: Statement
+  readonly waiting: Statement
+  readonly dropWaiting: Statement
+  readonly settle: Statement
+  readonly dropPlan: Statement
+  readonly dropWhole: Statement
+  readonly release: Statement
+  readonly releaseMerged: Statement
+  readonly event: Statement
+  readonly forgetTombs: Statement
+  readonly forgetAcks: Statement
+}
+
+/** Every statement that a run may send to the ledger of a sync, in about the order in which it does. */
+export function ledgerStatements(of: LedgerOf): readonly Statement[] {
+  return Object.values(statementsOf(of)).flat() as readonly Statement[]
+}
+
+export function statementsOf(of: LedgerOf): LedgerStatements {
+  const tables = ledgerTables(of.schema, of.sync.name)
+  const whole = isWhole(of)
+  const changes: ChangesOf = { context: of.context, sync: of.sync, tables, matchFields: matchFields(of), whole }
+  return {
+    create: creation(of, tables),
+    ...leasing(of, tables),
+    ...planning(of, changes),
+    ...sending(of, tables),
+    ...ending(of, tables),
+  }
+}
+
+/** Does the destination take all rows whenever one changed? */
+export function isWhole({ connector, sync }: Pick<LedgerOf, 'connector' | 'sync'>): boolean {
+  return connector.delivers(sync.mode, sync.into) === 'whole'
+}
+
+/** Fields by which the vendor finds a row. */
+function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> {
+  const { known } = connector.fields(sync.into)
+  return new Set(
+    known.filter((field) => field.key === true || field.normalise !== undefined).map((field) => field.name),
+  )
+}
+
+function creation(
+  { context: { dialect, project }, schema, sync }: LedgerOf,
+  tables: LedgerTables,
+): readonly Statement[] {
+  const table = (
+    name: string,
+    reason: string,
+    where: LedgerTables['meta'],
+    columns: Parameters<typeof columnList>[0],
+  ) => named(`create ${name}`, reason, dialect.createEmptyTable(where, columnList(columns), true))
+  return [
+    named('create ledger schema', 'what destinations acknowledged', dialect.createSchema(schema)),
+    table('meta', 'the version of the state', tables.meta, META_COLUMNS),
+    table('sync', 'one row a sync: its lease', tables.sync, SYNC_COLUMNS),
+    table('run_event', 'what each run did', tables.event, EVENT_COLUMNS),
+    table('snapshot', 'what the destination holds', tables.snapshot, SNAPSHOT_COLUMNS),
+    table('ack', 'what was about to be sent, and what became of it', tables.ack, ACK_COLUMNS),
+    named(
+      'begin state',
+      'written once',
+      sql`
+        insert into ${from(tables.meta)} (state_version, target, created_at)
+        select ${STATE_VERSION}, ${text(project.target.name)}, ${dialect.clock()}
+        where not exists (select 1 from ${from(tables.meta)})`,
+    ),
+    named(
+      'begin sync',
+      'a fence is never used twice, even where this row was lost',
+      sql`
+        merge into ${from(tables.sync)} as known
+        using (
+          select
+            ${text(sync.name)} as sync_id,
+            coalesce(max(fence), 0) as fence
+          from ${from(tables.event)}
+          where sync_id = ${text(sync.name)}
+        ) as news
+        on news.sync_id = known.sync_id
+        when not matched then insert (sync_id, table_suffix, fence, settled_fence, updated_at)
+        values (news.sync_id, ${text(tableSuffix(sync.name))}, news.fence, news.fence, ${dialect.clock()})`,
+    ),
+  ]
+}
+
+function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
+  const now = dialect.clock()
+  const dead = dialect.cast(parameter('dead'), 'text')
+  return {
+    version: named(
+      'state version',
+      'state of a newer version is not understood',
+      sql`select max(state_version) as state_version from ${from(tables.meta)}`,
+    ),
+    claim: named(
+      'claim',
+      'compare and set: only if nobody holds the lease, it has run out, or its holder is dead',
+      sql`
+        update ${from(tables.sync)}
+        set
+          fence = fence + 1,
+          sends_end = case when holder is null or holder = ${dead} then ${now} else lease_until end,
+          holder = ${parameter('holder')},
+          lease_until = ${shifted(dialect, now, 'lease')},
+          active_run_id = ${parameter('run')},
+          updated_at = ${now}
+        where sync_id = ${parameter('sync')}
+          and (holder is null or lease_until < ${now} or holder = ${dead})`,
+    ),
+    claimed: named(
+      'note claim',
+      'the fence is remembered even if the row of the sync is lost',
+      sql`
+        insert into ${from(tables.event)} (run_id, sync_id, fence, event, happened_at, counts, detail)
+        select active_run_id, sync_id, fence, 'claimed', ${now}, null, null
+        from ${from(tables.sync)}
+        where sync_id = ${parameter('sync')} and holder = ${parameter('holder')} and active_run_id = ${parameter('run')}`,
+    ),
+    read: named(
+      'read lease',
+      'who holds the lease',
+      sql`
+        select fence, holder, lease_until, active_run_id, settled_fence
+        from ${from(tables.sync)}
+        where sync_id = ${parameter('sync')}`,
+    ),
+    renew: named(
+      'renew',
+      'prolongs the lease while it is ours',
+      sql`
+        update ${from(tables.sync)}
+        set lease_until = ${shifted(dialect, now, 'lease')}
+        where sync_id = ${parameter('sync')} and fence = ${fence(dialect)}`,
+    ),
+    late: named(
+      'find confession',
+      'a run that lost its lease and may have sent after that',
+      sql`
+        select min(run_id) as run_id
+        from ${from(tables.ack)}
+        where kind = 'late'
+          and run_id not in (select run_id from ${from(tables.ack)} where kind = 'applied')`,
+    ),
+    confessed: named('apply confession', 'what it may have sent is unknown', confessedQuery(dialect, tables)),
+    applied: named(
+      'note confession',
+      'each is applied once',
+      sql`
+        insert into ${from(tables.ack)} (run_id, fence, kind, acked_at)
+        select ${parameter('late')}, ${fence(dialect)}, 'applied', ${now}`,
+    ),
+  }
+}
+
+function planning({ context: { dialect } }: LedgerOf, changes: ChangesOf) {
+  const { tables } = changes
+  return {
+    plan: named('plan', 'what is to be sent', dialect.createTable(tables.plan, planQuery(changes))),
+    counts: named('count plan', 'for guards and the report', countsQuery(changes)),
+    whole: named('whole', 'all rows, for the replacement', dialect.createTable(tables.whole, wholeQuery(changes))),
+  }
+}
+
+/** Columns of `rows` in `flush`: acks and, last, the intent or the end. */
+export const FLUSH_COLUMNS = [
+  'kind',
+  'seq_lo',
+  'seq_hi',
+  'block',
+  'outcome',
+  'code',
+  'message',
+  'dest_id',
+  'job_id',
+  'hold',
+] as const
+
+/** Columns of `rows` in `confess`. */
+export const CONFESSION_COLUMNS = ['key_hash', 'key_json', 'profile_id', 'ident'] as const
+
+function sending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
+  const now = dialect.clock()
+  const whole = (name: string) => dialect.cast(column('r', name), 'bigint')
+  return {
+    flush: named(
+      'flush',
+      'what became of rows, and what may be sent next: both or neither, and only while the lease is ours',
+      sql`
+        insert into ${from(tables.ack)} (
+          run_id, fence, kind, seq_lo, seq_hi, block, outcome, code, message, dest_id, job_id, hold_until, acked_at
+        )
+        select
+          ${parameter('run')}, ${fence(dialect)}, r.kind,
+          ${whole('seq_lo')}, ${whole('seq_hi')}, ${whole('block')},
+          r.outcome, r.code, r.message, r.dest_id, r.job_id,
+          ${holdOf(dialect, sql`r.hold`)},
+          ${now}
+        from ${dialect.rowsOf(parameter('rows'), FLUSH_COLUMNS)} as r
+        where ${isMine(dialect, tables)}`,
+    ),
+    confess: named(
+      'confess',
+      'rows that may have been sent after the lease was lost',
+      sql`
+        insert into ${from(tables.ack)} (
+          run_id, fence, kind, key_hash, key_json, profile_id, ident, hold_until, acked_at
+        )
+        select
+          ${parameter('run')}, ${fence(dialect)}, 'late', r.key_hash, r.key_json, r.profile_id, r.ident,
+          ${shifted(dialect, now, 'settles')},
+          ${now}
+        from ${dialect.rowsOf(parameter('rows'), CONFESSION_COLUMNS)} as r`,
+    ),
+    merge: named('merge', 'plan and acks into the snapshot; safe to repeat', mergeQuery(dialect, tables)),
+    waiting: named(
+      'waiting',
+      'rows that wait for a job',
+      dialect.createTable(
+        tables.waiting,
+        sql`
+          select key_hash, key_json, job_id
+          from ${from(tables.snapshot)}
+          where state = 'submitted'`,
+      ),
+    ),
+    dropWaiting: named('drop waiting', 'it was read', dialect.dropTable(tables.waiting)),
+    settle: named('settle', 'what became of rows that waited for a job', settleQuery(dialect, tables)),
+  }
+}
+
+function ending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
+  const now = dialect.clock()
+  const isOld = (time: Sql) => sql`${time} < ${dialect.shift(now, -KEPT_DAYS, 'day')}`
+  return {
+    dropPlan: named('drop plan', 'it is merged, or nothing of it was sent', dialect.dropTable(tables.plan)),
+    dropWhole: named('drop whole', 'it was read', dialect.dropTable(tables.whole)),
+    release: named(
+      'release',
+      'the lease is given back; what is not merged is left for the next run',
+      sql`
+        update ${from(tables.sync)}
+        set holder = null, updated_at = ${now}
+        where sync_id = ${parameter('sync')} and fence = ${fence(dialect)}`,
+    ),
+    releaseMerged: named(
+      'release merged',
+      'the lease is given back, and the next run has nothing to merge',
+      sql`
+        update ${from(tables.sync)}
+        set holder = null, settled_fence = fence, updated_at = ${now}
+        where sync_id = ${parameter('sync')} and fence = ${fence(dialect)}`,
+    ),
+    event: named(
+      'note end',
+      'how the run ended',
+      sql`
+        insert into ${from(tables.event)} (run_id, sync_id, fence, event, happened_at, counts, detail)
+        select
+          ${parameter('run')}, ${parameter('sync')}, ${fence(dialect)}, ${parameter('event')}, ${now},
+          ${parameter('counts')}, ${dialect.cast(parameter('detail'), 'text')}`,
+    ),
+    forgetTombs: named(
+      'forget tombstones',
+      'rows that were removed long ago',
+      sql`
+        delete from ${from(tables.snapshot)}
+        where state = 'tomb'
+          and ${isOld(sql`last_synced_at`)}
+          and (hold_until is null or ${isOld(sql`hold_until`)})`,
+    ),
+    forgetAcks: named(
+      'forget acks',
+      'acks of plans that were merged long ago',
+      sql`
+        delete from ${from(tables.ack)}
+        where ${isOld(sql`acked_at`)} and fence < ${fence(dialect)}`,
+    ),
+  }
+}
+
+function fence(dialect: Context['dialect']): Sql {
+  return dialect.cast(parameter('fence'), 'bigint')
+}
+
+function named(name: string, reason: string, statement: Sql): Statement {
+  return { name, reason, sql: statement }
+}

@@ -1,0 +1,207 @@
+import type * as Driver from '@duckdb/node-api'
+import { failure } from '../error.ts'
+import type { Dialect, ValueType } from '../sql/dialect.ts'
+import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
+import { cellOf } from './duckdb-cells.ts'
+import { duckdbDialect } from './duckdb-dialect.ts'
+import {
+  append,
+  describe,
+  isConflict,
+  type Printed,
+  rowsWritten,
+  run,
+  StatementError,
+  stream,
+} from './duckdb-statement.ts'
+import { valueType } from './duckdb-values.ts'
+import { Gate } from './gate.ts'
+import type { Page, Row, Session } from './warehouse.ts'
+
+/** What a session needs of the instance that it shares with others of this process. */
+export interface Source {
+  /** A new connection, set up. */
+  connect(): Promise<Driver.DuckDBConnection>
+  /** Transactions must not write. */
+  readonly readOnly: boolean
+  /** Called once, after the last connection was closed. */
+  release(): void
+}
+
+/** DuckDB behind the `Session` interface. Each call has a connection of its own while it runs. */
+export class DuckdbSession implements Session {
+  readonly dialect: Dialect = duckdbDialect
+  readonly #source: Source
+  readonly #driver: typeof Driver
+  readonly #idle: Driver.DuckDBConnection[] = []
+  readonly #busy = new Set<Driver.DuckDBConnection>()
+  readonly #gate = new Gate()
+  #closed = false
+
+  constructor(source: Source, driver: typeof Driver) {
+    this.#source = source
+    this.#driver = driver
+  }
+
+  async columns(table: Table, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType> | undefined> {
+    return await this.#with((connection) => columnsOf(connection, table, tokens))
+  }
+
+  async describe(query: Sql, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType>> {
+    const text = print(query, this.dialect, tokens)
+    const types = await this.#with((connection) => describe(connection, this.#driver, text))
+    return new Map(types.map(([name, type]) => [name, valueType(type)]))
+  }
+
+  async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
+    const printed = statements.map((bound) => this.#print(bound))
+    return await this.#write(printed.map((statement) => statement.name).join(', '), async (connection) => {
+      const counts: { rows: number }[] = []
+      for (const statement of printed) counts.push({ rows: await rowsWritten(await run(connection, statement)) })
+      return counts
+    })
+  }
+
+  async first(query: Bound): Promise<Row | undefined> {
+    const printed = this.#print(query)
+    return await this.#with(async (connection) => {
+      const result = await run(connection, printed)
+      const [row] = await result.getRows()
+      if (!row) return undefined
+      const names = result.columnNames()
+      return Object.fromEntries(row.map((value, at) => [names[at], cellOf(String(result.columnType(at)))(value)]))
+    })
+  }
+
+  async *read(
+    table: Table,
+    columns: readonly string[],
+    page: number,
+    orderBy?: string,
+    tokens?: Tokens,
+  ): AsyncGenerator<Page> {
+    const name = `read of ${nameOf(table, tokens)}`
+    const text = (query: Sql) => print(query, this.dialect, tokens)
+    const connection = await this.#connect()
+    try {
+      // One snapshot for the count and the rows.
+      await run(connection, { name, text: 'begin transaction read only' })
+      const counted = await run(connection, { name, text: text(sql`select count(*) from ${from(table)}`) })
+      const total = Number((await counted.getRows())[0]?.[0])
+      const types = await columnsOf(connection, table, tokens)
+      const values = columns.map((column) => (types?.get(column) === 'text' ? withMark(id(column)) : id(column)))
+      const query = text(sql`
+        select ${join(values)}
+        from ${from(table)}${orderBy === undefined ? sql`` : sql` order by ${id(orderBy)}`}`)
+      let rows = 0
+      for await (const part of stream(connection, { name, text: query }, page)) {
+        rows += part.rows
+        yield part
+      }
+      if (rows !== total)
+        throw new StatementError(name, query, new Error(`the result was cut short: ${rows} of ${total} rows`))
+    } finally {
+      this.#drop(connection)
+    }
+  }
+
+  async append(table: Table, rows: Page, tokens?: Tokens): Promise<void> {
+    if (rows.rows === 0) return
+    const name = `append to ${nameOf(table, tokens)}`
+    const target = { schema: table.schema, name: printName(table.name, tokens) }
+    await this.#write(name, async (connection) => {
+      await append(connection, this.#driver, target, rows).catch((error: unknown) => {
+        throw new StatementError(name, '', error)
+      })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const connection of this.#busy) connection.interrupt()
+    for (const connection of [...this.#busy, ...this.#idle]) connection.closeSync()
+    this.#source.release()
+  }
+
+  #print({ statement, values, tokens }: Bound): Printed {
+    return { name: statement.name, text: print(statement.sql, this.dialect, tokens), ...(values && { values }) }
+  }
+
+  /** Does work in one transaction, all or nothing. */
+  async #write<T>(name: string, work: (connection: Driver.DuckDBConnection) => Promise<T>): Promise<T> {
+    const attempt = () => this.#with((connection) => this.#transaction(connection, name, () => work(connection)))
+    try {
+      return await this.#gate.shared(attempt)
+    } catch (error) {
+      // Transactions are optimistic: one of two that write the same row or name fails, and has changed nothing.
+      if (!isConflict(error)) throw error
+      return await this.#gate.alone(attempt)
+    }
+  }
+
+  async #transaction<T>(connection: Driver.DuckDBConnection, name: string, work: () => Promise<T>): Promise<T> {
+    await run(connection, { name, text: `begin transaction${this.#source.readOnly ? ' read only' : ''}` })
+    try {
+      const done = await work()
+      await run(connection, { name: `commit of ${name}`, text: 'commit' })
+      return done
+    } catch (error) {
+      // Nothing is left to roll back where the failure ended the transaction.
+      await connection.run('rollback').catch(() => {})
+      throw error
+    }
+  }
+
+  async #with<T>(work: (connection: Driver.DuckDBConnection) => Promise<T>): Promise<T> {
+    const idle = this.#closed ? undefined : this.#idle.pop()
+    if (idle) this.#busy.add(idle)
+    const connection = idle ?? (await this.#connect())
+    try {
+      return await work(connection)
+    } finally {
+      if (this.#busy.delete(connection) && !this.#closed) this.#idle.push(connection)
+    }
+  }
+
+  async #connect(): Promise<Driver.DuckDBConnection> {
+    if (this.#closed) throw failure('bug', 'bug/unexpected', 'The warehouse was used after it was closed.')
+    const connection = await this.#source.connect()
+    if (this.#closed) connection.closeSync()
+    else this.#busy.add(connection)
+    return connection
+  }
+
+  #drop(connection: Driver.DuckDBConnection): void {
+    if (this.#busy.delete(connection) && !this.#closed) connection.closeSync()
+  }
+}
+
+function nameOf(table: Table, tokens?: Tokens): string {
+  return `${table.schema}.${printName(table.name, tokens)}`
+}
+
+async function columnsOf(
+  connection: Driver.DuckDBConnection,
+  table: Table,
+  tokens?: Tokens,
+): Promise<ReadonlyMap<string, ValueType> | undefined> {
+  const result = await run(connection, {
+    name: `columns of ${nameOf(table, tokens)}`,
+    // In DuckDB a name has no case, quoted or not.
+    text: `
+      select column_name, data_type from duckdb_columns()
+      where database_name = current_database()
+        and lower(schema_name) = lower($schema) and lower(table_name) = lower($table)
+      order by column_index`,
+    values: { schema: table.schema, table: printName(table.name, tokens) },
+  })
+  const rows = await result.getRows()
+  if (rows.length === 0) return undefined
+  return new Map(rows.map(([name, type]) => [String(name), valueType(String(type))]))
+}
+
+/** The driver takes one leading byte order mark (U+FEFF) off every text, so that a text which has one needs two. */
+function withMark(value: Sql): Sql {
+  return sql`case when starts_with(${value}, chr(65279)) then chr(65279) || ${value} else ${value} end`
+}

@@ -1,0 +1,21 @@
+import { describe } from 'vitest'
+import type { Session } from '../../src/warehouses/warehouse.ts'
+import { setUpDialect } from './warehouse-dialect-bench.ts'
+import { aggregateCases, jsonCases, rowsCases } from './warehouse-dialect-groups.ts'
+import { normaliserCases } from './warehouse-dialect-normalisers.ts'
+import { castCases, textCases, timeCases } from './warehouse-dialect-values.ts'
+
+/**
+ * What every dialect must mean, each member executed on a real session of its warehouse. Values are compared as the
+ * canonical text in which they leave the session.
+ */
+export function dialectContract(open: () => Promise<Session>): void {
+  const bench = setUpDialect(open)
+  describe('casts and literals', () => castCases(bench))
+  describe('times', () => timeCases(bench))
+  describe('numbers and texts', () => textCases(bench))
+  describe('aggregates', () => aggregateCases(bench))
+  describe('json and hashes', () => jsonCases(bench))
+  describe('normalisers', () => normaliserCases(bench))
+  describe('rows of a parameter', () => rowsCases(bench))
+}

@@ -1,0 +1,18 @@
+import { describe } from 'vitest'
+import type { Session } from '../../src/warehouses/warehouse.ts'
+import { type Skip, setUp } from './warehouse-bench.ts'
+import { appendCases, describeCases, readCases } from './warehouse-pages.ts'
+import { failureCases, scriptCases } from './warehouse-scripts.ts'
+import { nameCases, valueCases } from './warehouse-values.ts'
+
+/** What a session of every warehouse must keep. Each `open` gives a session of its own on the same, empty warehouse. */
+export function warehouseContract(open: () => Promise<Session>, skips: readonly Skip[] = []): void {
+  const bench = setUp(open, skips)
+  describe('names', () => nameCases(bench))
+  describe('values', () => valueCases(bench))
+  describe('scripts', () => scriptCases(bench))
+  describe('reading', () => readCases(bench))
+  describe('appending', () => appendCases(bench))
+  describe('describing', () => describeCases(bench))
+  describe('failures', () => failureCases(bench))
+}

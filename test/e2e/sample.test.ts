@@ -1,0 +1,132 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Report } from '../../src/report.ts'
+import { cdp, copyProject, jsonOf, repository } from '../support/cli.ts'
+import { ask } from '../support/database.ts'
+import { amend, differences, expectedAudiences, heldAudiences, touched } from '../support/sample.ts'
+import { journals } from '../support/small-shop.ts'
+
+// The command of the README on the sample project, three times: all of it, nothing, and what changed in between.
+describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, () => {
+  let directory: string
+
+  beforeAll(async () => {
+    const copy = await copyProject()
+    directory = copy.directory
+    return copy.remove
+  })
+
+  test('brings every emulated vendor to what the published views say', async () => {
+    const { report, connections } = await run('first')
+    expect(report).toMatchObject({ status: 'ok', exit_code: 0, identity: [{ entity: 'customer' }] })
+    expect(connections).toBeGreaterThan(0)
+
+    const [held, expected] = [heldAudiences(await journals(directory)), await expectedAudiences(directory)]
+    for (const sync of report.syncs) {
+      expect(sync).toMatchObject({
+        status: 'ok',
+        refused: 0,
+        again: 0,
+        removes: 0,
+        written: sync.creates + sync.updates,
+      })
+      expect(Object.keys(expected[sync.name] ?? {}), sync.name).toHaveLength(sync.written)
+      expect(held[sync.name], sync.name).toEqual(expected[sync.name])
+      expect(sync.written).toBeGreaterThan(10)
+    }
+    expect(report.syncs.map(({ name }) => name).sort()).toEqual(Object.keys(expected).sort())
+  })
+
+  test('a second time: nothing to do, not one connection to a vendor, and nothing that any of them wrote down', async () => {
+    const before = await journals(directory)
+    const { report, connections } = await run('second')
+    expect(report).toMatchObject({ status: 'ok', exit_code: 0 })
+    expect(report.syncs).toHaveLength(6)
+    for (const sync of report.syncs)
+      expect(sync).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, written: 0, calls: 0, again: 0 })
+    expect(connections).toBe(0)
+    expect(await journals(directory)).toEqual(before)
+  })
+
+  test("after one person's name and one person's order changed: exactly those are told", async () => {
+    const [reader, vip] = [await aReader(), await aLapsedVip()]
+    await amend(directory, 'shop_customers.csv', reader.user_id, `,${reader.first_name},`, ',Nouvelle,')
+    await amend(directory, 'orders.csv', vip.order_id, `,${vip.ordered_at},`, ',2026-10-30T09:00:00Z,')
+    const [before, old] = [await journals(directory), await expectedAudiences(directory)]
+
+    const { report } = await run('third')
+    const [after, now] = [await journals(directory), await expectedAudiences(directory)]
+    expect(report).toMatchObject({ status: 'ok', exit_code: 0 })
+    const exactly = {
+      vips_to_crm: { [vip.profile_id]: 'update' },
+      lapsed_vips_file: { [vip.profile_id]: 'remove' },
+      newsletter_readers_to_list: { [reader.email]: 'update' },
+    }
+    expect(differences(old, now), 'what the views say is different').toMatchObject(exactly)
+    expect(differences(heldAudiences(before), heldAudiences(after))).toEqual(exactly)
+    expect(heldAudiences(after).newsletter_readers_to_list?.[reader.email]?.FNAME).toBe('Nouvelle')
+    expect(heldAudiences(after).vips_to_crm?.[vip.profile_id]?.Last_Order_At__c).toBe('2026-10-30T09:00:00Z')
+
+    // Not one row more was written, not even with what it was before.
+    expect(touched(before, after)).toMatchObject([
+      { path: 'local/crm.ndjson', Ext_Id__c: vip.profile_id },
+      { path: 'local/newsletter.ndjson', email_address: reader.email },
+    ])
+    const sums = (what: 'creates' | 'updates' | 'removes') => report.syncs.reduce((sum, sync) => sum + sync[what], 0)
+    expect([sums('creates'), sums('updates'), sums('removes')]).toEqual([0, 2, 1])
+  })
+
+  /** Runs the command, and counts the connections that it opened. */
+  async function run(name: string): Promise<{ readonly report: Report; readonly connections: number }> {
+    const seen = join(directory, `${name}.network`)
+    const spy = pathToFileURL(join(repository, 'test/support/network-spy.mjs')).href
+    const outcome = await cdp(['run', '--sandbox', '--json'], {
+      cwd: directory,
+      node: ['--import', spy],
+      env: { NETWORK_SPY: seen },
+    })
+    expect(outcome.code, outcome.stderr).toBe(0)
+    const lines = existsSync(seen) ? (await readFile(seen, 'utf8')).trimEnd().split('\n') : []
+    // An emulator that is to listen looks its own address up; that is no connection.
+    return { report: jsonOf(outcome) as Report, connections: lines.filter((line) => !line.includes('"dns"')).length }
+  }
+
+  /** Somebody on the list whose name stands in one row of the data, and goes to nobody else. */
+  function aReader() {
+    return first<'user_id' | 'first_name' | 'email'>(`
+      select any_value(i.value) filter (i.type = 'user_id') as user_id, p.first_name, p.email
+      from cdp.segment_newsletter_readers as p
+      join cdp.customer_identifiers as i using (profile_id)
+      where p.first_name is not null and p.profile_id not in (
+        select profile_id from cdp.segment_membership
+        where segment in ('employees', 'vips', 'lapsed_vips', 'win_back')
+      )
+      group by p.profile_id, p.first_name, p.email
+      having count(*) filter (i.type = 'user_id') = 1 and count(*) filter (i.type = 'crm_id') = 0
+      order by p.email limit 1`)
+  }
+
+  /** A big spender gone quiet, whose last order carries the one account. */
+  function aLapsedVip() {
+    const orders = join(directory, 'examples/data/orders.csv')
+    return first<'profile_id' | 'order_id' | 'ordered_at'>(`
+      select p.profile_id, o.order_id, o.ordered_at
+      from cdp.segment_lapsed_vips as p
+      join cdp.customer_identifiers as i on i.profile_id = p.profile_id and i.type = 'user_id'
+      join read_csv('${orders}', all_varchar = true) as o
+        on o.user_id = i.value and o.status = 'paid' and cast(o.ordered_at as timestamptz) = p.last_order_at
+      where p.profile_id not in (
+        select profile_id from cdp.segment_membership where segment in ('employees', 'abandoned_carts')
+      )
+      order by p.profile_id limit 1`)
+  }
+
+  async function first<Name extends string>(query: string): Promise<Readonly<Record<Name, string>>> {
+    const [row] = await ask(query, join(directory, '.cdp/warehouse.duckdb'))
+    if (row === undefined) throw new Error('nobody is like that')
+    return row as Readonly<Record<Name, string>>
+  }
+})

@@ -1,0 +1,243 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { leaveText } from '../../src/compile/changes.ts'
+import { ACK_COLUMNS, SNAPSHOT_COLUMNS } from '../../src/compile/ledger-tables.ts'
+import type { Json } from '../../src/connectors/connector.ts'
+import type { Ack, Lease, Ledger, Outcome, PlannedChange } from '../../src/sync/ledger.ts'
+import { ModelLedger, type ModelWarehouse, modelWarehouse } from '../../src/sync/model-ledger.ts'
+import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
+import type { Session } from '../../src/warehouses/warehouse.ts'
+import { Dice } from './random.ts'
+import { openMemory, type PlainRow, plainRow, SqlPlace } from './sql-place.ts'
+
+const HISTORIES = Number(process.env.HISTORIES ?? 200)
+const FROM = Number(process.env.FROM ?? 1)
+const STEPS = Number(process.env.STEPS ?? 9)
+const TIMING = { lease: 40_000, settlesWithin: 15_000 }
+
+let session: Session
+beforeAll(async () => {
+  session = await openMemory()
+})
+afterAll(() => session.close())
+
+test(`the ledger in SQL and the one in TypeScript tell the same of ${HISTORIES} random histories`, {
+  timeout: 0,
+}, async () => {
+  for (let seed = FROM; seed < FROM + HISTORIES; seed++) await new History(seed).run()
+})
+
+interface Open {
+  readonly lease: Lease
+  changes: readonly PlannedChange[]
+  readonly told: Set<number>
+  intent: number
+}
+
+/** The same random operations on both ledgers, compared after each. */
+class History {
+  readonly #dice: Dice
+  readonly #sync: ModelSync
+  readonly #place: SqlPlace
+  readonly #warehouse: ModelWarehouse
+  readonly #model: Ledger
+  readonly #seed: number
+  #sql: Ledger
+  #now = 1_000_000
+  #rows: readonly ModelRow[] = []
+  #run = 0
+  /** Claims, the newest last: older ones are fenced, and may still act. */
+  #leases: Open[] = []
+
+  constructor(seed: number) {
+    this.#seed = seed
+    this.#dice = new Dice(seed)
+    this.#sync = syncFrom(this.#dice)
+    this.#place = new SqlPlace(session, `h${seed}`, this.#sync, TIMING)
+    this.#warehouse = modelWarehouse(
+      () => this.#now,
+      () => this.#rows,
+    )
+    this.#model = new ModelLedger(this.#warehouse, this.#sync, TIMING, 5)
+    this.#sql = this.#place.open()
+  }
+
+  async run(): Promise<void> {
+    await this.#place.create()
+    await this.#place.setTime(this.#now)
+    await this.#edit()
+    await this.#sql.prepare()
+    for (let step = 0; step < STEPS; step++) {
+      await this.#pass(this.#dice.pick([0, 1_000, 7_000, 16_000, 50_000, 4_000_000]))
+      await this.#step()
+    }
+    await this.#compareTables()
+    await session.script([
+      {
+        statement: {
+          name: 'drop',
+          reason: 'test',
+          sql: { parts: [{ kind: 'code', text: `drop schema h${this.#seed} cascade` }] },
+        },
+      },
+    ])
+  }
+
+  async #step(): Promise<void> {
+    const dice = this.#dice
+    const open = this.#leases.at(-1 - dice.below(Math.min(2, this.#leases.length || 1)))
+    const act = dice.below(100)
+    if (act < 10) await this.#edit()
+    else if (!open || act < 25) await this.#claim()
+    else if (act < 70) await this.#flush(open)
+    else if (act < 85) {
+      expect(await this.#sql.merge(open.lease)).toBe(await this.#model.merge(open.lease))
+      await this.#compareTables()
+    } else if (act < 90) await this.#settle(open.lease)
+    else if (act < 94) await this.#confess(open)
+    else if (act < 97) await this.#both((ledger) => ledger.finish(open.lease, { event: 'done', counts: {} }))
+    else await this.#both((ledger) => ledger.surrender(open.lease, { event: 'failed', counts: {} }))
+  }
+
+  async #pass(ms: number): Promise<void> {
+    this.#now += ms
+    if (ms > 0) await this.#place.setTime(this.#now)
+  }
+
+  async #edit(): Promise<void> {
+    const dice = this.#dice
+    const value = (values: readonly Json[]) => dice.pick(values)
+    this.#rows = Array.from({ length: 7 }, (_, index): ModelRow[] => {
+      if (dice.chance(0.3)) return []
+      const key = dice.chance(0.08) ? undefined : { k: `k${dice.chance(0.1) ? dice.below(7) : index}` }
+      const values = {
+        v: value(['a', 'b', 'é"\\\n', '', null]),
+        n: value([1, 2, -3, null]),
+        b: value([true, false, null]),
+        c: value(['x', 'y', null]),
+      }
+      return [{ profileId: `p${index}`, key, values, excluded: dice.chance(0.1) }]
+    }).flat()
+    await this.#place.write(this.#rows)
+    this.#sql = this.#place.open()
+  }
+
+  async #claim(): Promise<void> {
+    const runId = `run-${++this.#run}`
+    const dead = this.#dice.chance(0.3) ? this.#leases.at(-1)?.lease.holder : undefined
+    const claim = { runId, holder: `holder of ${runId}`, dead }
+    const [mine, theirs] = [await this.#sql.claim(claim), await this.#model.claim(claim)]
+    expect(mine.kind).toBe(theirs.kind)
+    if (mine.kind === 'taken') return expect(mine.holder).toBe(theirs.kind === 'taken' ? theirs.holder : '')
+    expect(mine).toEqual(theirs)
+    const { lease } = mine
+    await this.#both((ledger) => ledger.recover(lease))
+    await this.#compareTables()
+    const limit = this.#dice.chance(0.2) ? this.#dice.below(4) : undefined
+    await this.#both((ledger) => ledger.plan(this.#dice.chance(1) ? lease : undefined, limit))
+    const changes = (await this.#pages((ledger) => ledger.changes(lease))).flat()
+    if (this.#sync.whole) await this.#pages((ledger) => ledger.desired(lease))
+    this.#leases.push({ lease, changes, told: new Set(), intent: 0 })
+  }
+
+  async #flush(open: Open): Promise<void> {
+    const dice = this.#dice
+    const intended = open.changes.filter((change) => change.seq <= open.intent && !open.told.has(change.seq))
+    const acks = intended.filter(() => dice.chance(0.7)).map((change) => this.#ack(change.seq))
+    const intent = Math.min(open.changes.length, open.intent + dice.below(4))
+    const flush = dice.chance(0.2) ? { acks } : { acks, intent }
+    const isOurs = await this.#both((ledger) => ledger.flush(open.lease, flush))
+    if (!isOurs) return
+    open.intent = intent
+    for (const ack of acks) open.told.add(ack.lo)
+  }
+
+  #ack(seq: number): Ack {
+    const dice = this.#dice
+    const outcome = dice.pick<Outcome>([
+      'written',
+      'written',
+      'refused',
+      'compliance',
+      'unknown',
+      'submitted',
+      'unsent',
+    ])
+    return {
+      lo: seq,
+      hi: seq,
+      outcome,
+      ...((outcome === 'unknown' || dice.chance(0.2)) && outcome !== 'unsent' && { hold: dice.below(15_000) }),
+      ...(outcome === 'submitted' && { job: `job-${dice.below(3)}` }),
+      ...((outcome === 'refused' || outcome === 'compliance') && { code: 'bad', message: 'It is "bad".' }),
+      ...(outcome === 'written' && dice.chance(0.5) && { destinationId: `id-${seq}` }),
+    }
+  }
+
+  async #settle(lease: Lease): Promise<void> {
+    const byKey = (rows: Awaited<ReturnType<Ledger['submitted']>>) =>
+      [...rows].sort((a, b) => (a.keyHash < b.keyHash ? -1 : 1))
+    const waiting = byKey(await this.#sql.submitted(lease))
+    expect(waiting).toEqual(byKey(await this.#model.submitted(lease)))
+    const dice = this.#dice
+    const settled = waiting
+      .filter(() => dice.chance(0.6))
+      .map(({ keyHash, job }) => {
+        const { outcome, lo: _lo, hi: _hi, job: _job, ...rest } = this.#ack(1)
+        return { ...rest, keyHash, job, outcome: outcome === 'submitted' ? ('unsent' as const) : outcome }
+      })
+    await this.#both((ledger) => ledger.settle(lease, settled))
+    await this.#compareTables()
+  }
+
+  /** Each run confesses once. */
+  async #confess(open: Open): Promise<void> {
+    const rows = open.changes.filter(() => this.#dice.chance(0.5))
+    if (rows.length === 0) return
+    await this.#both((ledger) => ledger.confess(open.lease, rows))
+    open.changes = []
+  }
+
+  async #both<T>(act: (ledger: Ledger) => Promise<T>): Promise<T> {
+    const [mine, theirs] = [await act(this.#sql), await act(this.#model)]
+    expect(mine, `seed ${this.#seed}`).toEqual(theirs)
+    return mine
+  }
+
+  async #pages<T>(open: (ledger: Ledger) => AsyncIterable<readonly T[]>): Promise<readonly (readonly T[])[]> {
+    const all = async (ledger: Ledger) => {
+      const rows: T[] = []
+      for await (const page of open(ledger)) rows.push(...page)
+      return [rows]
+    }
+    return this.#both(all)
+  }
+
+  async #compareTables(): Promise<void> {
+    const { snapshot, acks } = await this.#place.contents()
+    const expected = [...this.#warehouse.snapshot.values()].map((row) => plainRow({ ...row }, SNAPSHOT_COLUMNS))
+    expect(sorted(snapshot), `seed ${this.#seed}`).toEqual(sorted(expected))
+    // The model has no use for hashes and blocks.
+    const { key_hash: _hash, block: _block, ...columns } = ACK_COLUMNS
+    const told = this.#warehouse.acks.map((row) => plainRow({ ...row }, columns))
+    expect(sorted(acks.map((row) => plainRow(row, columns))), `seed ${this.#seed}`).toEqual(sorted(told))
+  }
+}
+
+function sorted(rows: readonly PlainRow[]): readonly PlainRow[] {
+  return [...rows].sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+}
+
+function syncFrom(dice: Dice): ModelSync {
+  const mode = dice.pick(['upsert', 'update', 'insert', 'mirror', 'mirror', 'append'] as const)
+  const whole = mode === 'mirror' && dice.chance(0.4)
+  const removes = whole || mode === 'mirror' || (mode !== 'append' && dice.chance(0.4))
+  const fields = [
+    { name: 'v', onNull: dice.pick(['skip', 'clear'] as const), write: 'always' },
+    { name: 'n', onNull: 'skip', write: 'always' },
+    { name: 'b', onNull: 'clear', write: 'always' },
+    { name: 'c', onNull: 'skip', write: dice.pick(['always', 'on_create'] as const) },
+  ] as const
+  const matchFields = new Set(dice.pick([[], ['v'], ['v', 'c']]))
+  const leave = removes && !whole ? leaveText({ onLeave: { verb: 'remove' } }) : ''
+  return { name: 'Sync of "X"', mode, removes, whole, fields, matchFields, leave }
+}

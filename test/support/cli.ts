@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process'
+import { cp, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+
+/** The folder of this repository, which is also the sample project. */
+export const repository = join(import.meta.dirname, '../..')
+
+/** What one run of the command left behind. `code` is null when a signal ended it. */
+export interface Outcome {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  /** Where the command starts; default: the repository. */
+  readonly cwd?: string
+  /** Added to PATH, HOME, TMPDIR and NO_COLOR, which are all that the child sees of this process. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Arguments for node itself, before the command: `--import ./hook.mjs`. */
+  readonly node?: readonly string[]
+}
+
+/** Runs the built `cdp` as a child process and waits for its end. Throws when what was built is older than `src/`. */
+export async function cdp(args: readonly string[], options: CliOptions = {}): Promise<Outcome> {
+  await requireBuild()
+  const child = spawn(process.execPath, [...(options.node ?? []), join(repository, 'bin/cdp.js'), ...args], {
+    cwd: options.cwd ?? repository,
+    env: { ...inherited(), NO_COLOR: '1', ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const stdout = textOf(child.stdout)
+  const stderr = textOf(child.stderr)
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (...end) => resolve(end))
+  })
+  return { code, signal, stdout: await stdout, stderr: await stderr }
+}
+
+/** The document that `--json` printed. Throws with everything the command said when there is none. */
+export function jsonOf(outcome: Outcome): unknown {
+  try {
+    return JSON.parse(outcome.stdout)
+  } catch (cause) {
+    throw new Error(`exit ${outcome.code}, no JSON on stdout:\n${outcome.stdout}\n${outcome.stderr}`, { cause })
+  }
+}
+
+/** A project in a temporary folder of its own. */
+export interface Copy {
+  readonly directory: string
+  /** Deletes the folder; hand it to `onTestFinished`, or return it from `beforeAll`. */
+  readonly remove: () => Promise<void>
+}
+
+/** An empty temporary folder. */
+export async function emptyFolder(): Promise<Copy> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), 'cdp-test-')))
+  return { directory, remove: () => rm(directory, { recursive: true, force: true }) }
+}
+
+/** Copies a project, by default the sample, without what runs have left in it. */
+export async function copyProject(from: string = repository): Promise<Copy> {
+  const copy = await emptyFolder()
+  for (const part of ['cdp.config.yaml', 'models', 'destinations', 'data', 'examples/data'])
+    await cp(join(from, part), join(copy.directory, part), { recursive: true }).catch(ignoreMissing)
+  return copy
+}
+
+function inherited(): Record<string, string> {
+  const names = ['PATH', 'HOME', 'TMPDIR', 'SystemRoot']
+  return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])))
+}
+
+async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+let checked: Promise<void> | undefined
+
+// The tests run what `npm ci` or `npm run build` left in dist/: with old code they would prove nothing.
+function requireBuild(): Promise<void> {
+  checked ??= compareTimes()
+  return checked
+}
+
+async function compareTimes(): Promise<void> {
+  const built = await stat(join(repository, 'dist/cli.js')).catch(() => undefined)
+  if (!built) throw new Error('dist/cli.js is missing: run `npm run build` before these tests.')
+  for (const file of await readdir(join(repository, 'src'), { recursive: true })) {
+    if (!file.endsWith('.ts')) continue
+    const output = join(repository, 'dist', `${file.slice(0, -3)}.js`)
+    const [source, result] = await Promise.all([stat(join(repository, 'src', file)), stat(output).catch(() => built)])
+    if (source.mtimeMs > result.mtimeMs)
+      throw new Error(`src/${file} is newer than dist/${basename(output)}: run \`npm run build\` before these tests.`)
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error
+}

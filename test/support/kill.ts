@@ -1,0 +1,189 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import { tableSuffix } from '../../src/compile/ledger-tables.ts'
+import { type Copy, emptyFolder, repository } from './cli.ts'
+import { ask } from './database.ts'
+import { expected, held, type Rows, runInSandbox, smallShop, warehouseOf } from './small-shop.ts'
+
+// A run is killed at a counted point. What must hold, wherever that was: one more run brings every vendor to exactly
+// what the published views say, and the run after that sends nothing at all.
+
+/** As `killer.mjs` reads it. */
+export type Point =
+  | { readonly at: 'stage'; readonly stage: string }
+  | { readonly at: 'before' | 'after'; readonly statement: string; readonly sync?: string; readonly number?: number }
+  | { readonly at: 'within'; readonly statement: string; readonly sync?: string; readonly proof: string }
+  | { readonly at: 'applied'; readonly destination: string; readonly request: string; readonly number?: number }
+  | { readonly at: 'answered'; readonly host: string; readonly request: string; readonly number?: number }
+  | { readonly at: 'written'; readonly destination: string }
+
+export interface Case {
+  readonly point: Point
+  /** What readers see at the moment of the kill: this run's people, or still those of before. */
+  readonly readers: 'old' | 'new'
+  /** Rows of this run that the ledger of a sync holds at that moment. */
+  readonly merged?: readonly [sync: string, rows: 'none' | 'some']
+  /** The vendor holds what the ledger does not know of: its answer was lost. */
+  readonly unknown?: string
+}
+
+const SNAPSHOT = `"_cdp_sandbox"."snap_${tableSuffix('quiet_to_hook')}"`
+/** The final merge of the sync that takes most requests. */
+export const MERGE = { statement: 'merge', sync: 'quiet_to_hook' } as const
+
+/** Points that every run passes. */
+export const ALWAYS: Readonly<Record<string, Case>> = {
+  'after the first round of identity': { readers: 'old', point: { at: 'after', statement: 'customer names' } },
+  'after the plan, before publishing': { readers: 'old', point: { at: 'stage', stage: 'publish' } },
+  'in the transaction that publishes': {
+    readers: 'old',
+    point: {
+      at: 'within',
+      statement: 'published',
+      proof: 'select count(*) from "_cdp"."published" where run_id = $run',
+    },
+  },
+  'after a webhook applied its second batch, before it answers': {
+    readers: 'new',
+    point: { at: 'applied', destination: 'hook', request: '^POST ', number: 2 },
+    unknown: 'quiet_to_hook',
+  },
+  'between the second answer of a webhook and the ack': {
+    readers: 'new',
+    point: { at: 'answered', host: 'sandbox.invalid', request: '^POST ', number: 2 },
+    unknown: 'quiet_to_hook',
+  },
+  'in the transaction of the final merge': {
+    readers: 'new',
+    point: { at: 'within', ...MERGE, proof: `select count(*) from ${SNAPSHOT} where last_run_id = $run` },
+    merged: ['quiet_to_hook', 'none'],
+  },
+  'right after the commit of the final merge': {
+    readers: 'new',
+    point: { at: 'after', ...MERGE },
+    merged: ['quiet_to_hook', 'some'],
+  },
+}
+
+/** Several runs one after the other, on a machine that may have other work. */
+const PATIENCE = 120_000
+
+/** How the world goes on around the run that is killed. */
+export interface Story {
+  /** Brings the shop to where that run begins. */
+  readonly before: (directory: string) => Promise<void>
+  /** What changes in the data between the kill and the next run: people of whom nobody remembers must not be left behind. */
+  readonly meanwhile: (directory: string) => Promise<void>
+}
+
+/** One test a case: a kill, one more run, and one that has nothing to do. */
+export function survives(cases: Readonly<Record<string, Case>>, story: Story): void {
+  let start: Copy
+  let published: number
+  /** What vendors hold in the end when nobody kills anything. */
+  let control: Readonly<Record<string, Rows>>
+
+  beforeAll(async () => {
+    start = await emptyFolder()
+    await smallShop({ into: start.directory })
+    await story.before(start.directory)
+    published = await publishedBuilds(start.directory)
+    control = await unharmed(start.directory, story)
+    return start.remove
+  }, PATIENCE)
+
+  test.each(Object.entries(cases))('%s', { timeout: PATIENCE }, async (_, one) => {
+    const directory = await smallShop({ from: start.directory })
+
+    const seen = await killedAt(directory, one.point)
+    expect(seen?.point, 'the kill came where it was meant to').toEqual(one.point)
+    if (one.point.at === 'within') expect(Number(seen?.seen), 'the statement had done its work').toBeGreaterThan(0)
+    expect((await publishedBuilds(directory)) - published).toBe(one.readers === 'new' ? 1 : 0)
+    await expectRemembered(directory, one)
+
+    await story.meanwhile(directory)
+    const mended = await runInSandbox(directory)
+    expect(mended.report).toMatchObject({ status: 'ok', exit_code: 0, errors: [] })
+    expect(held(mended)).toEqual(await expected(directory))
+    expect(held(mended)).toEqual(control)
+
+    const idle = await runInSandbox(directory)
+    expect(idle).toMatchObject({ writes: 0, calls: [], files: [] })
+    for (const sync of idle.report.syncs)
+      expect(sync).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, again: 0, calls: 0 })
+  })
+}
+
+async function unharmed(start: string, { meanwhile }: Story): Promise<Readonly<Record<string, Rows>>> {
+  const { directory, remove } = await emptyFolder()
+  await smallShop({ from: start, into: directory })
+  for (const change of [async () => undefined, meanwhile]) {
+    await change(directory)
+    const { report, writes } = await runInSandbox(directory)
+    expect(report).toMatchObject({ status: 'ok', errors: [] })
+    // Every sync has something to do in the run that is to be killed, and in the one after it.
+    expect(report.syncs.map(({ creates, updates, removes }) => creates + updates + removes)).not.toContain(0)
+    expect(report.syncs).toHaveLength(4)
+    expect(writes).toBeGreaterThan(4)
+  }
+  const rows = await expected(directory)
+  await remove()
+  return rows
+}
+
+/** What the ledger has of the run at the moment of the kill. */
+async function expectRemembered(directory: string, { merged, unknown }: Case): Promise<void> {
+  if (merged) expect((await mergedRows(directory, merged[0])) > 0).toBe(merged[1] === 'some')
+  if (!unknown) return
+  const { declared, acked } = await toldOf(directory, unknown)
+  expect(declared, 'rows that may have been sent').toBeGreaterThan(acked)
+}
+
+/** Runs the tool until it kills itself; returns what it wrote down just before. */
+async function killedAt(directory: string, point: Point): Promise<{ point?: unknown; seen?: string } | undefined> {
+  const marker = join(directory, 'killed.json')
+  const runner = join(repository, 'test/support/killer.mjs')
+  const child = spawn(process.execPath, [runner, JSON.stringify({ directory, marker, point })], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
+  const [code, signal] = await once(child, 'close')
+  expect({ code, signal }, `the run was not killed: ${said}`).toEqual({ code: null, signal: 'SIGKILL' })
+  return JSON.parse(await readFile(marker, 'utf8'))
+}
+
+/** How many builds readers have been shown, by the row that publishing writes last. */
+async function publishedBuilds(directory: string): Promise<number> {
+  const warehouse = warehouseOf(directory)
+  if (!existsSync(warehouse)) return 0
+  const tables = await ask(`select 1 from duckdb_tables() where table_name = 'published'`, warehouse)
+  if (tables.length === 0) return 0
+  return (await ask('select build from "_cdp"."published"', warehouse)).length
+}
+
+/** How many rows the snapshot of a sync has from the newest run. */
+async function mergedRows(directory: string, sync: string): Promise<number> {
+  const query = `
+    select count(*) as rows
+    from "_cdp_sandbox"."snap_${tableSuffix(sync)}"
+    where last_run_id = (select active_run_id from "_cdp_sandbox"."sync" where sync_id = '${sync}')`
+  const [row] = await ask(query, warehouseOf(directory))
+  return Number(row?.rows)
+}
+
+/** How many rows of the newest run may have been sent, and of how many it is written down what became of them. */
+async function toldOf(directory: string, sync: string): Promise<{ readonly declared: number; readonly acked: number }> {
+  const query = `
+    select
+      coalesce(max(seq_hi) filter (kind = 'intent'), 0) as declared,
+      coalesce(sum(seq_hi - seq_lo + 1) filter (kind = 'ack'), 0) as acked
+    from "_cdp_sandbox"."ack_${tableSuffix(sync)}"
+    where run_id = (select active_run_id from "_cdp_sandbox"."sync" where sync_id = '${sync}')`
+  const [row] = await ask(query, warehouseOf(directory))
+  return { declared: Number(row?.declared), acked: Number(row?.acked) }
+}

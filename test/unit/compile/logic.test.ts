@@ -1,0 +1,163 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { printCondition } from '../../../src/compile/condition.ts'
+import type { PrintContext } from '../../../src/compile/print-context.ts'
+import { type ConditionScope, readCondition } from '../../../src/project/condition.ts'
+import { entityScope, sourceScope } from '../../../src/project/scope.ts'
+import type { Node } from '../../../src/project/tree.ts'
+import type { ValueType } from '../../../src/sql/dialect.ts'
+import { column, id, print } from '../../../src/sql/sql.ts'
+import { duckdbDialect } from '../../../src/warehouses/duckdb-dialect.ts'
+import { PARIS, scalarOf } from '../../support/language.ts'
+import { condition } from '../../support/logic.ts'
+import { type Row, row, type Truth } from '../../support/logic-row.ts'
+import { NOW } from '../../support/logic-time.ts'
+
+// Names of both scopes begin with `it.`, so that one text means the same in each.
+const TYPES: ReadonlyMap<string, ValueType> = new Map([
+  ['n', 'integer'],
+  ['m', 'integer'],
+  ['f', 'float'],
+  ['s', 'text'],
+  ['t', 'text'],
+  ['b', 'boolean'],
+  ['c', 'boolean'],
+  ['at', 'timestamp'],
+  ['seen', 'timestamp'],
+  ['day', 'date'],
+  ['born', 'date'],
+])
+
+const traits: ConditionScope = {
+  names: entityScope({ name: 'it', traits: TYPES }, PARIS),
+  entity: 'it',
+  events: new Map([['events', { scope: entityScope({ name: 'it', traits: TYPES }, PARIS), hasTime: true }]]),
+  segments: new Map([['others', { entity: 'it' }]]),
+}
+
+// Only dates must be declared: all else takes its type from what it meets.
+const columns: ConditionScope = {
+  ...traits,
+  names: sourceScope({
+    source: { name: 'it', types: new Map([...TYPES].filter(([, type]) => type === 'date')), belongsTo: new Map() },
+    sources: new Map(),
+    timezone: PARIS,
+  }),
+}
+
+const context: PrintContext = {
+  dialect: duckdbDialect,
+  timezone: PARIS,
+  now: column('clock', 'now'),
+  name: (to) => column('it', to.kind === 'trait' ? to.trait : to.column),
+  event: () => column('it', 'did'),
+  member: () => column('it', 'member'),
+}
+
+let duckdb: DuckDBInstance
+let connection: DuckDBConnection
+
+beforeAll(async () => {
+  duckdb = await DuckDBInstance.create(':memory:', { threads: '1' })
+  connection = await duckdb.connect()
+  await connection.run(`
+    set TimeZone = 'UTC';
+    create table it (i integer, n bigint, m bigint, f double, s varchar, t varchar, b boolean, c boolean,
+      "at" timestamptz, seen timestamp, "day" date, born date, did boolean, member boolean);
+    create table clock as select timestamptz '${NOW}' as now;
+  `)
+})
+
+afterAll(() => duckdb.closeSync())
+
+test('printed conditions are true, false and null on the rows on which they should be', {
+  timeout: 120_000,
+}, async () => {
+  const seen = { true: 0, false: 0, null: 0 }
+  const property = fc.asyncProperty(
+    fc.array(row, { minLength: 30, maxLength: 30 }),
+    fc.array(condition, { minLength: 25, maxLength: 25 }),
+    async (rows, conditions) => {
+      await fill(rows)
+      const scopes = [traits, columns]
+      const printed = conditions.map((one, index) => printedOf(one.node, scopes[index % 2] ?? traits))
+      const answers = await answersOf(printed)
+      conditions.forEach((one, index) => {
+        const expected = rows.map(one.holds)
+        for (const truth of expected) seen[`${truth}`]++
+        expect({ sql: printed[index], answers: answers.map((row) => row[index]) }).toEqual({
+          sql: printed[index],
+          answers: expected,
+        })
+      })
+    },
+  )
+  await fc.assert(property, { seed: 7, numRuns: 50, endOnFailure: true })
+  expect(Math.min(seen.true, seen.false, seen.null)).toBeGreaterThan(2_000)
+})
+
+test.each([
+  ['at < 2026-03-29', [true, false, false, false, false]],
+  ['at >= 2026-03-29', [false, true, true, true, true]],
+  ['at = 2026-03-29', [false, true, true, true, false]],
+  ['at != 2026-03-29', [true, false, false, false, true]],
+  ['at <= 2026-03-29', [true, true, true, true, false]],
+  ['at > 2026-03-29', [false, false, false, false, true]],
+  ['at between 2026-03-29 and 2026-03-29', [false, true, true, true, false]],
+  ['at in [2026-03-29]', [false, true, true, true, false]],
+  ['at not in [2026-03-29]', [true, false, false, false, true]],
+  ['2026-03-29 > it.at', [true, false, false, false, false]],
+  ['2026-03-29 >= it.at', [true, true, true, true, false]],
+  ['2026-03-29 < it.at', [false, false, false, false, true]],
+  ['at = it.day', [false, true, true, true, false]],
+  ['at > it.day', [false, false, false, false, true]],
+])('a day beside an instant stands for all of it, in the zone of the project: %s', async (text, expected) => {
+  // The day on which summer time begins in Paris lasts 23 hours.
+  const times = [
+    '2026-03-28T22:59:59Z',
+    '2026-03-28T23:00:00Z',
+    '2026-03-29T12:00:00Z',
+    '2026-03-29T21:59:59Z',
+    '2026-03-29T22:00:00Z',
+  ]
+  await fill(times.map((at) => ({ ...EMPTY, at, day: '2026-03-29' })))
+  for (const scope of [traits, columns]) {
+    const answers = await answersOf([printedOf(scalarOf(text), scope)])
+    expect(answers.map(([answer]) => answer)).toEqual(expected)
+  }
+})
+
+const EMPTY: Row = {
+  ...{ n: null, m: null, f: null, s: null, t: null, b: null, c: null },
+  ...{ at: null, seen: null, day: null, born: null, did: false, member: false },
+}
+
+function printedOf(node: Node, scope: ConditionScope): string {
+  const problems: { message: string }[] = []
+  const tree = readCondition(node, scope, problems as never[])
+  if (tree === undefined) throw new Error(`${textOf(node)}: ${problems.map((one) => one.message).join(' ')}`)
+  const printed = print(printCondition(tree, context), duckdbDialect)
+  expect(printed.split('\n').filter((line) => line.length > 120)).toEqual([])
+  return printed
+}
+
+async function fill(rows: readonly Row[]): Promise<void> {
+  const values = rows.map((row, index) => `(${[index, ...Object.values(row).map(literal)].join(', ')})`)
+  await connection.run(`delete from it; insert into it values ${values.join(', ')}`)
+}
+
+function literal(value: Row[keyof Row]): string {
+  if (value === null || typeof value === 'boolean' || typeof value === 'number') return String(value)
+  return `'${value.replaceAll("'", "''")}'`
+}
+
+async function answersOf(conditions: readonly string[]): Promise<readonly (readonly Truth[])[]> {
+  const select = conditions.map((one, index) => `(${one}) as ${print(id(`c${index}`), duckdbDialect)}`)
+  const result = await connection.runAndReadAll(`select ${select.join(',\n')} from it cross join clock order by it.i`)
+  return result.getRows() as Truth[][]
+}
+
+function textOf(node: Node): string {
+  return JSON.stringify(node, (key, value) => (key === 'at' ? undefined : value))
+}

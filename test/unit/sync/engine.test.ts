@@ -1,0 +1,462 @@
+import { describe, expect, test } from 'vitest'
+import { DestinationError, NetworkError, type Receipt } from '../../../src/connectors/connector.ts'
+import { abandonSync, planSync, previewSync, sendSync } from '../../../src/sync/engine.ts'
+import { Bench, LIMIT, people } from './harness.ts'
+
+const HOUR = 3_600_000
+
+describe('what is sent', () => {
+  test('the first run creates everybody, the second sends nothing', async () => {
+    const bench = new Bench()
+    bench.audience(people(25))
+    const first = await bench.run()
+    expect(first).toMatchObject({ status: 'ok', creates: 25, written: 25, again: 0, calls: 3, blocked_by: null })
+    expect(bench.requests.map((batch) => batch.length)).toEqual([10, 10, 5])
+    const second = await bench.run()
+    expect(second).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, unchanged: 25, calls: 0 })
+  })
+
+  test('a changed row is updated, one that left is removed, and removals go first', async () => {
+    const bench = new Bench()
+    bench.audience({ ...people(9), gone: 'a' })
+    await bench.run()
+    bench.requests.length = 0
+    bench.audience({ ...people(9), k3: 'b' })
+    expect(await bench.run()).toMatchObject({ updates: 1, removes: 1, written: 2, unchanged: 8 })
+    expect(bench.requests.flat().map(({ op, key }) => [op, key.k])).toEqual([
+      ['remove', 'gone'],
+      ['update', 'k3'],
+    ])
+    expect(bench.requests.flat().map(({ leave, before }) => [leave?.verb, before])).toEqual([
+      ['remove', { v: 'a' }],
+      [undefined, { v: 'a' }],
+    ])
+  })
+
+  test('a field that is written on creation only is neither updated nor a reason to update', async () => {
+    const bench = new Bench()
+    bench.rows = [{ profileId: 'p', key: { k: 'x' }, values: { v: 'a', first: 'once' } }]
+    await bench.run()
+    expect(bench.requests.flat()[0]?.fields).toEqual({ v: 'a', first: 'once' })
+    bench.rows = [{ profileId: 'p', key: { k: 'x' }, values: { v: 'a', first: 'other' } }]
+    expect(await bench.run()).toMatchObject({ updates: 0, unchanged: 1 })
+    bench.rows = [{ profileId: 'p', key: { k: 'x' }, values: { v: 'b', first: 'other' } }]
+    await bench.run()
+    expect(bench.requests.flat()[1]?.fields).toEqual({ v: 'b' })
+  })
+
+  test('duplicate and null keys are invalid: never sent, and not taken for gone', async () => {
+    const bench = new Bench()
+    bench.audience({ a: '1', b: '1', c: '1' })
+    await bench.run()
+    bench.rows = [
+      { profileId: 'p-a', key: { k: 'a' }, values: { v: '2' } },
+      { profileId: 'other', key: { k: 'a' }, values: { v: '3' } },
+      { profileId: 'p-b', key: undefined, values: { v: '2' } },
+    ]
+    expect(await bench.run()).toMatchObject({ invalid: 3, creates: 0, updates: 0, removes: 1, written: 1 })
+    expect([...bench.vendor.keys()]).toEqual(['a', 'b'])
+  })
+
+  test('rows that leave without a removal are kept, and compared again when they return', async () => {
+    const bench = new Bench({ removes: false, mode: 'upsert' })
+    bench.audience({ a: '1', b: '1' })
+    await bench.run()
+    bench.audience({ a: '1' })
+    expect(await bench.run()).toMatchObject({ removes: 0, calls: 0 })
+    expect(bench.row('b')?.state).toBe('left')
+    bench.audience({ a: '1', b: '1' })
+    expect(await bench.run()).toMatchObject({ creates: 0, updates: 0, unchanged: 2, calls: 0 })
+    expect(bench.row('b')?.state).toBe('synced')
+    bench.audience({ a: '1' })
+    await bench.run()
+    bench.audience({ a: '1', b: '2' })
+    expect(await bench.run()).toMatchObject({ updates: 1 })
+  })
+
+  test.each([
+    ['insert', { creates: 1, updates: 0 }],
+    ['append', { creates: 1, updates: 0 }],
+    ['update', { creates: 0, updates: 2 }],
+    ['upsert', { creates: 1, updates: 1 }],
+  ] as const)('mode %s', async (mode, expected) => {
+    const bench = new Bench({ mode, removes: false })
+    bench.audience({ a: '1' })
+    await bench.run()
+    bench.audience({ a: '2', b: '1' })
+    expect(await bench.run()).toMatchObject(expected)
+  })
+
+  test('a limit of changes sends so many and no removal; the rest stays owed', async () => {
+    const bench = new Bench()
+    bench.audience({ ...people(9), gone: '1' })
+    await bench.run()
+    bench.audience({ ...people(9, 'b'), x: '1' })
+    expect(await bench.run({ maxChanges: 4 })).toMatchObject({
+      creates: 1,
+      updates: 9,
+      removes: 1,
+      written: 4,
+      again: 7,
+    })
+    expect(await bench.run()).toMatchObject({ creates: 0, updates: 6, removes: 1, written: 7, again: 0 })
+  })
+
+  test('batches hold to rows and bytes, and rows of other partitions go apart', async () => {
+    const bench = new Bench()
+    bench.audience({ a: 'x'.repeat(50), b: 'x'.repeat(50), c: 'x'.repeat(50), d: 'y' })
+    const limit = { ...LIMIT, bytes: 160 }
+    await bench.run({
+      connector: { limits: () => ({ upsert: limit, remove: limit }) },
+      channel: { ...bench.channel, partition: (change) => String(change.fields.v).slice(0, 1) },
+    })
+    expect(bench.requests.map((batch) => batch.length).sort()).toEqual([1, 1, 2])
+  })
+
+  test('a whole place is replaced when anything changed, and left alone when nothing did', async () => {
+    const bench = new Bench({ whole: true })
+    bench.audience({ b: '1', a: '1' })
+    expect(await bench.run()).toMatchObject({ creates: 2, written: 2, calls: 1 })
+    expect([...bench.vendor.keys()]).toEqual(['a', 'b'])
+    expect(await bench.run()).toMatchObject({ calls: 0, unchanged: 2 })
+    bench.audience({ a: '1' })
+    expect(await bench.run()).toMatchObject({ removes: 1, written: 1, calls: 1 })
+    expect([...bench.vendor.keys()]).toEqual(['a'])
+  })
+
+  test('a look at the plan takes no lease and leaves nothing', async () => {
+    const bench = new Bench()
+    bench.audience(people(3))
+    expect(await previewSync(bench.job())).toMatchObject({ status: 'planned', creates: 3, written: 0, again: 0 })
+    expect(bench.warehouse.lease).toMatchObject({ fence: 0, holder: null })
+    expect(bench.warehouse.plans.size).toBe(0)
+  })
+})
+
+describe('guards', () => {
+  test('an audience that is empty while the destination holds rows is blocked before anything is sent', async () => {
+    const bench = new Bench()
+    bench.audience(people(5))
+    await bench.run()
+    bench.requests.length = 0
+    bench.audience({})
+    const outcome = await bench.run()
+    expect(outcome.status).toBe('blocked')
+    expect(outcome.blocked_by).toBe('The audience is empty, and 5 rows would leave the destination.')
+    expect(bench.requests).toEqual([])
+    expect(bench.warehouse.lease.holder).toBeNull()
+  })
+
+  test('more removals than the guard allows are blocked; fewer than 20 never are', async () => {
+    const bench = new Bench()
+    bench.audience(people(100))
+    await bench.run()
+    bench.audience(people(81))
+    expect(await bench.run()).toMatchObject({ status: 'ok', removes: 19 })
+    bench.audience(people(61))
+    const outcome = await bench.run()
+    expect(outcome.blocked_by).toBe('20 of 81 rows would leave the destination: more than 10 %.')
+    expect(await bench.run({ maxRemoved: 0.25 })).toMatchObject({ status: 'ok', removes: 20 })
+  })
+})
+
+describe('what the vendor refuses', () => {
+  const refusal: Receipt = { outcome: 'refused', kind: 'row', code: 'bad', message: 'k1 has no street' }
+  const refuseK1 = (bench: Bench) => {
+    bench.answer = (batch) => {
+      const receipts = bench.take(batch.filter((change) => change.key.k !== 'k1'))
+      return batch.map((change) => (change.key.k === 'k1' ? refusal : (receipts[0] ?? { outcome: 'written' })))
+    }
+  }
+
+  test('a refused row waits until its data changes', async () => {
+    const bench = new Bench()
+    refuseK1(bench)
+    bench.audience(people(3))
+    const first = await bench.run()
+    expect(first).toMatchObject({ status: 'ok', written: 2, refused: 1 })
+    expect(first.diagnostics.map(({ code }) => code)).toEqual(['destination/refused'])
+    expect(await bench.run()).toMatchObject({ creates: 0, calls: 0, withheld: { held: 1 } })
+    bench.audience({ ...people(3), k1: 'b' })
+    expect(await bench.run()).toMatchObject({ creates: 1, refused: 1 })
+  })
+
+  test('it is tried again after 1 h, 6 h, 1 d and 3 d, five times in all', async () => {
+    const bench = new Bench()
+    refuseK1(bench)
+    bench.audience(people(2))
+    const tries: number[] = []
+    for (let hour = 0; hour < 24 * 30; hour++) {
+      if ((await bench.run()).refused > 0) tries.push(hour)
+      bench.clock.time += HOUR
+    }
+    expect(tries).toEqual([0, 1, 7, 31, 103])
+  })
+
+  test('a compliance refusal is not tried again', async () => {
+    const bench = new Bench()
+    bench.answer = (batch) => batch.map(() => ({ ...refusal, kind: 'compliance' as const }))
+    bench.audience(people(1))
+    await bench.run()
+    bench.clock.time += 90 * 24 * HOUR
+    expect(await bench.run()).toMatchObject({ calls: 0 })
+  })
+
+  test('the message keeps no value of the row', async () => {
+    const bench = new Bench()
+    bench.answer = (batch) => batch.map(() => ({ ...refusal, message: 'ann@example.com is no address of Ann Example' }))
+    bench.rows = [{ profileId: 'p', key: { k: 'ann@example.com' }, values: { v: 'Ann Example' } }]
+    await bench.run()
+    expect(bench.row('ann@example.com')?.err_message).toBe('<k> is no address of <v>')
+  })
+
+  test('a batch that is refused as a whole is bisected: the good rows arrive, the bad are found', async () => {
+    const bench = new Bench()
+    const bad = new Set(['k3', 'k7'])
+    bench.answer = (batch) => {
+      if (batch.some((change) => bad.has(String(change.key.k))))
+        throw new DestinationError('batch', 'bad', 'One is bad.')
+      return undefined
+    }
+    bench.audience(people(10))
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 8, refused: 2, again: 0 })
+    expect(bench.row('k3')?.state).toBe('absent')
+  })
+
+  test('when nearly every row is bad, sending stops before the vendor is flooded', async () => {
+    const bench = new Bench()
+    bench.answer = () => {
+      throw new DestinationError('batch', 'bad', 'All are bad.')
+    }
+    bench.audience(people(500))
+    const outcome = await bench.run()
+    expect(outcome.status).toBe('partial')
+    expect(outcome.refused).toBeLessThan(40)
+    expect(outcome.again).toBe(500 - outcome.refused)
+  })
+})
+
+describe('what goes wrong on the way', () => {
+  const timeout = () => {
+    throw new DestinationError('transient', 'timeout', 'No answer.', { applied: 'maybe' })
+  }
+
+  test('a request that certainly had no effect is tried again, and no hold remains', async () => {
+    const bench = new Bench()
+    bench.answer = (_, request) => {
+      if (request < 3) throw new NetworkError('refused', false)
+      return undefined
+    }
+    bench.audience(people(1))
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 1, calls: 3, retries: 2 })
+    expect(bench.row('k0')?.hold_until).toBeNull()
+  })
+
+  test('an ok after an ambiguous attempt keeps the hold, and the row waits for its end', async () => {
+    const bench = new Bench()
+    bench.answer = (_, request) => (request === 1 ? timeout() : undefined)
+    bench.audience({ a: '1' })
+    await bench.run()
+    expect(bench.row('a')?.state).toBe('synced')
+    bench.audience({ a: '2' })
+    expect(await bench.run()).toMatchObject({ updates: 0, calls: 0, withheld: { held: 1 } })
+    bench.clock.time += 300_000
+    expect(await bench.run()).toMatchObject({ updates: 1, written: 1 })
+  })
+
+  test('a row that stays ambiguous is unknown: sent again under the same idempotency key, and removable', async () => {
+    const bench = new Bench()
+    bench.answer = timeout
+    bench.audience({ a: '1', b: '1' })
+    expect(await bench.run()).toMatchObject({ written: 0, again: 2 })
+    expect(bench.row('a')?.state).toBe('unknown')
+    bench.answer = () => undefined
+    bench.audience({ a: '1' })
+    bench.clock.time += 300_001
+    const sent = bench.requests.flat().find((change) => change.key.k === 'a')?.idempotencyKey
+    bench.requests.length = 0
+    expect(await bench.run({ maxRemoved: 1 })).toMatchObject({ creates: 1, removes: 1, written: 2 })
+    expect(bench.requests.flat().map(({ op, key }) => [op, key.k])).toEqual([
+      ['remove', 'b'],
+      ['create', 'a'],
+    ])
+    expect(bench.requests.flat()[1]?.idempotencyKey).toBe(sent)
+  })
+
+  test('A, B and A again have different idempotency keys', async () => {
+    const bench = new Bench()
+    for (const value of ['A', 'B', 'A']) {
+      bench.audience({ a: value })
+      await bench.run()
+    }
+    const keys = bench.requests.flat().map((change) => change.idempotencyKey)
+    expect(new Set(keys).size).toBe(3)
+  })
+
+  test('a throttle pauses the account for as long as it was told', async () => {
+    const bench = new Bench()
+    const times: number[] = []
+    bench.answer = (_, request) => {
+      times.push(bench.clock.time)
+      if (request === 1) throw new DestinationError('throttle', 'http_429', 'Slow down.', { after: 90_000 })
+      return undefined
+    }
+    bench.audience(people(1))
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 1 })
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBe(90_000)
+  })
+
+  test('a destination that is down ends the sync early, and the next run sends what is owed', async () => {
+    const bench = new Bench()
+    bench.answer = () => {
+      throw new NetworkError('refused', false)
+    }
+    bench.audience(people(400))
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ status: 'partial', written: 0, again: 400 })
+    expect(outcome.diagnostics.map(({ code }) => code)).toEqual(['destination/unreachable'])
+    expect(outcome.calls).toBeLessThan(40)
+    bench.answer = () => undefined
+    expect(await bench.run()).toMatchObject({ creates: 400, written: 400, again: 0 })
+  })
+
+  test.each(['auth', 'config'] as const)('an error of kind %s stops the sync and marks no row', async (kind) => {
+    const bench = new Bench()
+    bench.answer = () => {
+      throw new DestinationError(kind, 'no', 'The token has expired.')
+    }
+    bench.audience(people(30))
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ status: 'failed', refused: 0, again: 30 })
+    expect(outcome.diagnostics.map(({ code }) => code)).toEqual([`destination/${kind}`])
+    expect(bench.warehouse.snapshot.size).toBe(0)
+    bench.answer = () => undefined
+    expect(await bench.run()).toMatchObject({ written: 30 })
+  })
+
+  test('a connector that answers fewer receipts than changes leaves them all in doubt', async () => {
+    const bench = new Bench()
+    bench.answer = (batch) => bench.take(batch).slice(1)
+    bench.audience(people(2))
+    expect(await bench.run()).toMatchObject({ status: 'failed', written: 0, again: 2 })
+    expect(bench.row('k0')?.state).toBe('unknown')
+  })
+
+  test('an interruption finishes what is in flight, writes it down and gives the lease back', async () => {
+    const bench = new Bench()
+    const interrupt = new AbortController()
+    bench.answer = (_, request) => {
+      if (request === 2) interrupt.abort()
+      return undefined
+    }
+    bench.audience(people(100))
+    const outcome = await bench.run({}, interrupt.signal)
+    expect(outcome.status).toBe('interrupted')
+    expect(outcome.written).toBe(bench.vendor.size)
+    expect(outcome.written).toBeLessThan(100)
+    expect(bench.warehouse.lease.holder).toBeNull()
+    expect((await bench.run()).written).toBe(100 - outcome.written)
+  })
+})
+
+describe('leases', () => {
+  test('a second run meanwhile is skipped', async () => {
+    const bench = new Bench()
+    bench.audience(people(1))
+    const planned = await planSync(bench.job())
+    expect(await bench.run()).toMatchObject({ status: 'skipped', calls: 0 })
+    expect(await sendSync(planned)).toMatchObject({ status: 'ok', written: 1 })
+  })
+
+  test('the lease of a dead holder is taken over at once', async () => {
+    const bench = new Bench()
+    bench.audience(people(1))
+    await planSync(bench.job())
+    expect(await bench.run({ isDead: (holder) => holder === 'run-1' })).toMatchObject({ status: 'ok', written: 1 })
+  })
+
+  test('a plan that is abandoned leaves the lease free and the changes owed', async () => {
+    const bench = new Bench()
+    bench.audience(people(1))
+    await abandonSync(await planSync(bench.job()))
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 1 })
+  })
+
+  test('a run that was overtaken stops, confesses, and the rows are in doubt', async () => {
+    const bench = new Bench()
+    bench.audience(people(40))
+    const planned = await planSync(bench.job())
+    bench.answer = (batch, request) => {
+      // Frozen for longer than the lease while a request is under way; another run takes over and finishes.
+      if (request !== 1) return undefined
+      bench.clock.time += 700_000
+      return bench.run().then(() => bench.take(batch))
+    }
+    const outcome = await sendSync(planned)
+    expect(outcome.status).toBe('partial')
+    expect(outcome.diagnostics.map(({ code }) => code)).toEqual(['sync/locked'])
+    expect(bench.warehouse.acks.some((ack) => ack.kind === 'late')).toBe(true)
+    bench.clock.time += 1_000_000
+    await bench.run()
+    bench.clock.time += 1_000_000
+    expect(await bench.run()).toMatchObject({ creates: 0, updates: 0, unchanged: 40 })
+  })
+})
+
+describe('asynchronous jobs', () => {
+  const accepting = (bench: Bench) => {
+    bench.answer = (batch) => {
+      bench.take(batch)
+      return batch.map(() => ({ outcome: 'accepted', job: 'job-1' }))
+    }
+  }
+
+  test('accepted rows are not planned again, and settle when their job has ended', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    let isDone = false
+    const refused = {
+      key: { k: 'k1' },
+      receipt: { outcome: 'refused', kind: 'row', code: 'bad', message: '' } as const,
+    }
+    const channel = {
+      ...bench.channel,
+      poll: async () =>
+        isDone
+          ? ({ state: 'done', receipts: [refused].values() as never, rest: { outcome: 'written' } } as const)
+          : ({ state: 'running', after: 60_000 } as const),
+    }
+    bench.audience(people(3))
+    expect(await bench.run({ channel })).toMatchObject({ status: 'ok', accepted: 3, written: 0, again: 0 })
+    expect(bench.row('k0')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
+    expect(await bench.run({ channel })).toMatchObject({ creates: 0, calls: 0 })
+    isDone = true
+    expect(await bench.run({ channel })).toMatchObject({ creates: 0, unchanged: 2, withheld: { held: 1 } })
+    expect(bench.row('k0')).toMatchObject({ state: 'synced', job_id: null })
+    expect(bench.row('k1')).toMatchObject({ state: 'absent', err_code: 'bad' })
+  })
+
+  test('a job that ends within the wait is settled by the run that started it', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    const from = bench.clock.time
+    const channel = {
+      ...bench.channel,
+      poll: async () =>
+        bench.clock.time - from > 50_000
+          ? ({ state: 'done', receipts: [].values() as never, rest: { outcome: 'written' } } as const)
+          : ({ state: 'running', after: 30_000 } as const),
+    }
+    bench.audience(people(3))
+    expect(await bench.run({ channel })).toMatchObject({ written: 3, accepted: 0 })
+  })
+
+  test('the rows of a lost job are unknown', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    const channel = { ...bench.channel, poll: async () => ({ state: 'lost' }) as const }
+    bench.audience(people(1))
+    expect(await bench.run({ channel })).toMatchObject({ accepted: 0, again: 1 })
+    expect(bench.row('k0')?.state).toBe('unknown')
+  })
+})
