@@ -27,7 +27,10 @@ export function eventsOf(project: Project, entity: Entity): ReadonlyMap<string, 
 /** True where the measure of an event is within its bounds; at least one row where it states none. */
 export function withinBounds(context: Context, event: Event, measured: Sql): Sql {
   const { atLeast, atMost, exactly } = event.bounds
-  const number = (value: string) => context.dialect.untyped(value)
+  // Counts and sums are numbers; what `min` and `max` give takes its type from the column.
+  const isNumber = event.measure.kind === 'rows' || event.measure.kind === 'sum'
+  const number = (value: string) =>
+    isNumber && /^-?\d{1,15}(\.\d{1,6})?$/.test(value) ? sql`${Number(value)}` : context.dialect.untyped(value)
   const tests = [
     ...(atLeast === undefined ? [] : [sql`${measured} >= ${number(atLeast)}`]),
     ...(atMost === undefined ? [] : [sql`${measured} <= ${number(atMost)}`]),

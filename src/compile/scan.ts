@@ -6,6 +6,7 @@ import { printCondition } from './condition.ts'
 import { type Context, hasTime, NOW, relation } from './context.ts'
 import { withinBounds } from './events.ts'
 import { printComparedInstant, printExpression } from './expression.ts'
+import { block } from './layout.ts'
 import { clockTable, profileTable } from './names.ts'
 import type { PrintContext } from './print-context.ts'
 import { addAttributed, identifierColumns, rowOrder, valid } from './rows.ts'
@@ -187,7 +188,7 @@ function rowsOn(
   const print = rowContext(context)
   const time = sql`s.cdp_time`
   const tests = [
-    ...(where === undefined ? [] : [sql`(${printCondition(where, print)})`]),
+    ...(where === undefined ? [] : [block(sql`(`, printCondition(where, print), sql`)`)]),
     ...(within === undefined
       ? []
       : [sql`${time} >= ${dialect.shift(NOW, -within.amount, within.unit)}`, sql`${time} <= ${NOW}`]),

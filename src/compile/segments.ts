@@ -19,6 +19,7 @@ import { printCondition } from './condition.ts'
 import { type Context, making, profileJoin, statement } from './context.ts'
 import { eventsOf, withoutRows } from './events.ts'
 import { layers } from './layers.ts'
+import { block } from './layout.ts'
 import type { Model, Step } from './model.ts'
 import { buildTable, clockTable, profileTable, segmentsTable, stateTable } from './names.ts'
 import type { PrintContext } from './print-context.ts'
@@ -155,7 +156,7 @@ function factsQuery(context: Context, entity: Entity): Sql {
 
 function verdict(segment: Segment, print: PrintContext): Sql {
   const excluded = segment.exclude.map((name) => sql`and not ${print.member(name)}`)
-  return stacked([sql`coalesce(${printCondition(segment.where, print)}, false)`, ...excluded])
+  return stacked([block(sql`coalesce(`, sql`${printCondition(segment.where, print)}, false`, sql`)`), ...excluded])
 }
 
 function needs(segment: { readonly where: Condition; readonly exclude: readonly string[] }): readonly string[] {
