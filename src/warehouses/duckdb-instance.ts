@@ -85,7 +85,7 @@ async function start(driver: typeof Driver, opening: Opening): Promise<Driver.Du
       'warehouse',
       'warehouse/connection',
       `There is no warehouse at "${opening.path}".`,
-      'Run "cdp run" or "cdp build" first, or correct "path:".',
+      'Run "cdp run" first, or correct "path:".',
     )
   const instance = await driver.DuckDBInstance.create(':memory:', settingsOf(opening)).catch((error: unknown) => {
     throw cannotOpen(opening, error)
