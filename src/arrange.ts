@@ -1,5 +1,5 @@
 import type { Context } from './compile/context.ts'
-import { compileIdentity } from './compile/identity.ts'
+import { compileIdentity } from './compile/identity/identity.ts'
 import type { Model } from './compile/model.ts'
 import { compileSegments } from './compile/segments.ts'
 import { compileSetup, compileSources } from './compile/sources.ts'

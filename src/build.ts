@@ -1,7 +1,11 @@
 import { contract } from './build/contract.ts'
+import { checkGuard } from './build/guard.ts'
+import { judge } from './build/judging.ts'
 import { parsePhones } from './build/phones.ts'
-import type { Model, Step } from './compile/model.ts'
+import { type Surveyed, survey } from './build/survey.ts'
+import type { Model, Step, Survey } from './compile/model.ts'
 import type { BuildState } from './compile/state.ts'
+import { CdpError, type Diagnostic } from './error.ts'
 import { printName, type Statement, type Table, type Tokens, type Values } from './sql/sql.ts'
 import type { Row, Session } from './warehouses/warehouse.ts'
 import type { Clock } from './world.ts'
@@ -10,6 +14,10 @@ import type { Clock } from './world.ts'
 export interface Build {
   readonly number: number
   readonly models: readonly Built[]
+  /** Parameters that were found out while building; publishing needs them again. */
+  readonly values: Values
+  /** What identity guards would have refused, where they were ignored: such a build is never published. */
+  readonly refusals: readonly Diagnostic[]
 }
 
 /** What became of one model. */
@@ -20,6 +28,8 @@ export interface Built {
   readonly ms: number
   /** Rounds that an identity graph took. */
   readonly rounds: number
+  /** Whether an identity graph was solved whole. */
+  readonly whole: boolean
   readonly counts: Row
 }
 
@@ -30,6 +40,10 @@ export interface BuildRequest {
   readonly runId: string
   /** The project's business time; undefined = the warehouse's. */
   readonly now: string | undefined
+  /** Reads every source whole and solves every graph anew; ids are carried all the same. */
+  readonly fullRefresh?: boolean
+  /** Goes on where an identity guard stops a build, and says so in `refusals`. Nothing may be published then. */
+  readonly ignoreGuards?: boolean
   /** Called before each model and after it. */
   readonly progress?: (model: Model, done: Built | undefined) => void
 }
@@ -38,13 +52,17 @@ export interface BuildRequest {
 export async function build(models: readonly Model[], request: BuildRequest): Promise<Build> {
   const number = await begin(models, request)
   const built: Built[] = []
+  const refusals: Diagnostic[] = []
+  let values: Values = { now: request.now ?? null }
   for (const model of models) {
     request.progress?.(model, undefined)
-    const done = await make(model, number, request)
-    built.push(done)
-    request.progress?.(model, done)
+    const done = await make(model, number, values, request)
+    refusals.push(...done.refusals)
+    values = done.values
+    built.push(done.built)
+    request.progress?.(model, done.built)
   }
-  return { number, models: built }
+  return { number, models: built, values, refusals }
 }
 
 /** Makes the tables in which the tool remembers, where they are missing. */
@@ -65,30 +83,74 @@ async function begin(models: readonly Model[], { session, state, runId }: BuildR
   return number
 }
 
-async function make(model: Model, number: number, request: BuildRequest): Promise<Built> {
+async function make(
+  model: Model,
+  number: number,
+  given: Values,
+  request: BuildRequest,
+): Promise<{ readonly built: Built; readonly values: Values; readonly refusals: readonly Diagnostic[] }> {
   const { session, clock } = request
+  const refusals: Diagnostic[] = []
+  const guard = { ignored: request.ignoreGuards ?? false, refusals }
   const started = clock.now()
   const tokens: Tokens = { b: number }
-  const values: Values = { now: request.now ?? null }
+  let surveyed: Surveyed = { whole: true, values: given }
   let rows = 0
   let rounds = 0
   for (const step of model.steps) {
     switch (step.kind) {
       case 'statement': {
-        const written = await run(session, step.statement, tokens, values)
+        if (step.when !== undefined && step.when !== (surveyed.whole ? 'whole' : 'changes')) break
+        const written = await run(session, step.statement, tokens, surveyed.values)
         if (isOutput(model, step.makes)) rows = written
         break
       }
+      case 'survey': {
+        const options = { tokens, fullRefresh: request.fullRefresh ?? false }
+        const found =
+          (await guarded(guard, () => survey(session, step.survey, options))) ??
+          (await survey(session, withoutGuard(step.survey), options))
+        surveyed = { whole: found.whole, values: { ...given, ...found.values } }
+        break
+      }
       case 'phones':
-        await parsePhones(session, step.phones, tokens)
+        await parsePhones(session, step.phones, tokens, surveyed.values)
         break
       case 'contract':
-        rounds = await contract(session, step.contraction, tokens)
+        rounds = await contract(session, step.contraction, tokens, surveyed)
+        break
+      case 'judge':
+        await judge(session, step.judgement, tokens)
         break
     }
   }
-  const counts = model.summary === undefined ? {} : ((await session.first({ statement: model.summary, tokens })) ?? {})
-  return { model, rows, ms: clock.now() - started, rounds, counts }
+  const { whole, values } = surveyed
+  const bound = model.summary && { statement: model.summary, tokens, values }
+  const counts = bound === undefined ? {} : ((await session.first(bound)) ?? {})
+  if (model.guard !== undefined) {
+    const limits = model.guard
+    await guarded(guard, async () => checkGuard(model.name, limits, counts))
+  }
+  return { built: { model, rows, ms: clock.now() - started, rounds, whole, counts }, values, refusals }
+}
+
+/** What the work gives; undefined where a guard refuses it and guards are ignored. Other failures are thrown. */
+async function guarded<T>(
+  { ignored, refusals }: { readonly ignored: boolean; readonly refusals: Diagnostic[] },
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work()
+  } catch (thrown) {
+    const isGuard = thrown instanceof CdpError && thrown.diagnostics.every(({ code }) => code.startsWith('identity/'))
+    if (!ignored || !isGuard) throw thrown
+    refusals.push(...thrown.diagnostics)
+    return undefined
+  }
+}
+
+function withoutGuard(survey: Survey): Survey {
+  return { ...survey, sources: survey.sources.map((source) => ({ ...source, mayBeEmpty: true })) }
 }
 
 async function run(session: Session, statement: Statement, tokens: Tokens, values: Values): Promise<number> {
@@ -109,5 +171,9 @@ export function tablesOf(step: Step): readonly Table[] {
       return [step.phones.missing]
     case 'contract':
       return [step.contraction.result]
+    case 'survey':
+      return [step.survey.makes]
+    case 'judge':
+      return [step.judgement.verdicts, step.judgement.refused]
   }
 }

@@ -17,6 +17,8 @@ export interface Request {
   readonly exclude: readonly string[]
   readonly sandbox: boolean
   readonly dryRun: boolean
+  /** Reads every source whole and solves identity anew; ids are carried all the same. */
+  readonly fullRefresh?: boolean | undefined
   readonly maxChanges: number | undefined
   /** How many threads the warehouse may use here, where it runs on this machine; undefined = as the project says. */
   readonly threads?: number | undefined

@@ -79,6 +79,8 @@ export const CODES = [
   'destination/config',
   'destination/unreachable',
   'destination/refused',
+  'identity/guard',
+  'identity/empty-source',
   'sync/guard',
   'sync/locked',
   'command/arguments',

@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs'
 import { arrange, compileModels } from './arrange.ts'
 import { type Preview, readPreview } from './build/preview.ts'
-import { type Build, build } from './build.ts'
+import { type Build, type BuildRequest, build } from './build.ts'
+import { type BridgesReport, type BridgesRequest, readBridges } from './catalog/bridges.ts'
+import { diffStatements, type IdentityDiff, readDiff } from './catalog/diff.ts'
+import { type ExplainRequest, type Explanation, entitiesNamed, readExplanation } from './catalog/explain.ts'
+import { publishedBuild } from './catalog/published.ts'
+import { leavingNothing } from './catalog/scratch.ts'
+import { readShared, type SharedReport, type SharedRequest } from './catalog/shared.ts'
 import { readStatus, type Status } from './catalog/status.ts'
 import type { Context } from './compile/context.ts'
 import type { Model } from './compile/model.ts'
@@ -55,7 +61,11 @@ export async function run(request: Request, environment: Environment): Promise<R
 async function deliver(context: Context, accounts: Accounts, session: Session, done: Done): Promise<void> {
   const { request, environment, runId } = done
   await check(context.project, session, environment)
-  const built = await compute(context, compileModels(context), session, done)
+  const built = await compute(context, compileModels(context), session, {
+    environment,
+    runId,
+    fullRefresh: request.fullRefresh ?? false,
+  })
   done.built = built.models
   const job = { context, build: built, accounts, session, request, environment, runId }
   environment.progress({ kind: 'stage', stage: 'plan' })
@@ -109,7 +119,11 @@ export async function preview(request: Request, environment: Environment, segmen
     const context = { project, dialect: session.dialect }
     await check(project, session, environment)
     const models = arrange(compileModels(context), [`segments/${wanted.entity}`])
-    const built = await compute(context, models, session, { environment, runId: environment.runId() })
+    const built = await compute(context, models, session, {
+      environment,
+      runId: environment.runId(),
+      ignoreGuards: true,
+    })
     return readPreview(compilePreview(context, wanted), session, { b: built.number })
   })
 }
@@ -122,6 +136,55 @@ export async function status(request: Request, environment: Environment): Promis
   return closing(session, () =>
     readStatus({ project, dialect: session.dialect }, session, { ledger, sandbox: request.sandbox }),
   )
+}
+
+/** Why records are one person, or are not, as it is published. Changes nothing. Throws CdpError. */
+export async function explain(request: Request, environment: Environment, asked: ExplainRequest): Promise<Explanation> {
+  return reading(request, environment, (context, session) => readExplanation(context, session, asked))
+}
+
+/** Identifiers by how many stronger ones they were seen with, as it is published. Changes nothing. Throws CdpError. */
+export async function identityShared(
+  request: Request,
+  environment: Environment,
+  asked: SharedRequest,
+): Promise<SharedReport> {
+  return reading(request, environment, (context, session) => readShared(context, session, asked))
+}
+
+/** Where a published profile would fall apart. Changes nothing. Throws CdpError. */
+export async function identityBridges(
+  request: Request,
+  environment: Environment,
+  asked: BridgesRequest,
+): Promise<BridgesReport> {
+  return reading(request, environment, (context, session) => readBridges(context, session, asked))
+}
+
+/** What the project as it is now would change of the published profiles; leaves nothing behind. Throws CdpError. */
+export async function identityDiff(
+  request: Request,
+  environment: Environment,
+  asked: { readonly entity: string | undefined; readonly showValues: boolean },
+): Promise<IdentityDiff> {
+  const project = await read(request, environment)
+  const entities = entitiesNamed(project, asked.entity)
+  const session = await connect(project, request, environment, 'write')
+  return closing(session, async () => {
+    const context = { project, dialect: session.dialect }
+    const published = await publishedBuild(context, session)
+    if (published === undefined) return { compared_with: null, entities: [], guard: [] }
+    await check(project, session, environment)
+    const names = entities.map(({ name }) => `identity/${name}`)
+    const models = arrange(compileModels(context), names)
+    const statements = diffStatements(context, entities)
+    const more = [...statements.values()].map(({ makes }) => makes)
+    const runId = environment.runId()
+    return leavingNothing({ context, session, models, more, runId }, async () => {
+      const built = await compute(context, models, session, { environment, runId, ignoreGuards: true })
+      return readDiff(context, session, { build: built, statements, published, showValues: asked.showValues })
+    })
+  })
 }
 
 /** What every emulated vendor holds; nothing where no run has used the sandbox. Throws CdpError. */
@@ -178,12 +241,26 @@ export async function check(project: Project, session: Session, environment: Env
   if (problems.some(({ severity }) => severity === 'error')) throw new CdpError('project', problems)
 }
 
+/** Opens what is published for reading only. */
+async function reading<T>(
+  request: Request,
+  environment: Environment,
+  work: (context: Context, session: Session) => Promise<T>,
+): Promise<T> {
+  const project = await read(request, environment)
+  const session = await connect(project, request, environment, 'read')
+  return closing(session, () => work({ project, dialect: session.dialect }, session))
+}
+
+/** How a build is run. */
+type Computing = Pick<Work, 'environment' | 'runId'> & Pick<BuildRequest, 'fullRefresh' | 'ignoreGuards'>
+
 /** Builds models beside what readers see. */
 export function compute(
   context: Context,
   models: readonly Model[],
   session: Session,
-  { environment, runId }: Pick<Work, 'environment' | 'runId'>,
+  { environment, runId, ...how }: Computing,
 ): Promise<Build> {
   environment.progress({ kind: 'stage', stage: 'build' })
   return build(models, {
@@ -192,6 +269,7 @@ export function compute(
     clock: environment.world.clock,
     runId,
     now: context.project.now,
+    ...how,
     progress: (model, built) =>
       environment.progress({
         kind: 'model',

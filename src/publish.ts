@@ -18,7 +18,7 @@ export async function publish(
   const views = JSON.stringify(publishedNames(context).map((name) => ({ name })))
   const stale = await session.first({ statement: state.staleViews, values: { views } })
   const gone = namesIn(stale?.views).map((name): Bound => ({ statement: dropView(context, name) }))
-  const values = { build: build.number, run_id: runId, views }
+  const values = { ...build.values, build: build.number, run_id: runId, views }
   const tokens = { b: build.number }
   const shown = [...compilePublish(context), ...state.noteViews].map(
     (each): Bound => ({ statement: each, values, tokens }),

@@ -1,7 +1,7 @@
 import type { Built } from './build.ts'
 import type { Holding } from './connectors/sandbox/sandbox.ts'
 import type { Environment, Request } from './environment.ts'
-import type { CdpError, Diagnostic } from './error.ts'
+import type { CdpError, Code, Diagnostic } from './error.ts'
 import type { SyncOutcome } from './sync/job.ts'
 
 /** What a run did, as `--json` prints it and `.cdp/run_results.json` keeps it. Fields are only ever added. */
@@ -42,7 +42,10 @@ export interface IdentityReport {
   readonly created: number
   /** Identifiers of the largest profile. */
   readonly largest: number
+  /** Edges that a rule keeps from joining: see `<entity>_refused_edges`. */
   readonly refused_edges: number
+  /** Rows by identifier type whose value a block list refuses, or that its normaliser could not read. */
+  readonly rejected: Readonly<Record<string, number>>
   /** Rows by source that belong to nobody. */
   readonly unattributed: Readonly<Record<string, number>>
 }
@@ -141,7 +144,8 @@ export function identityReports(built: readonly Built[]): readonly IdentityRepor
         split: count('split'),
         created: count('created'),
         largest: count('largest'),
-        refused_edges: 0,
+        refused_edges: count('refused'),
+        rejected: Object.fromEntries(prefixed(counts, 'rejected_')),
         unattributed: Object.fromEntries(prefixed(counts, 'unattributed_')),
       }
     })
@@ -199,8 +203,12 @@ function interruption(signal: AbortSignal): 130 | 143 | undefined {
   return signal.reason === 143 ? 143 : 130
 }
 
+/** A guard that stops a build before it is published. */
+const GUARDS: ReadonlySet<Code> = new Set<Code>(['identity/guard', 'identity/empty-source'])
+
 /** The exit code of a command that ended with a failure. */
 export function failureCode(failure: CdpError): number {
+  if (failure.diagnostics.some(({ code }) => GUARDS.has(code))) return 4
   if (failure.who === 'project') return 2
   return failure.diagnostics.some(({ code }) => code === 'warehouse/locked' || code === 'sync/locked') ? 5 : 1
 }

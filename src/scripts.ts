@@ -1,6 +1,10 @@
 import { compileModels } from './arrange.ts'
 import { tablesOf } from './build.ts'
+import { diffStatements } from './catalog/diff.ts'
 import type { Context } from './compile/context.ts'
+import { explainScript } from './compile/identity/explain-script.ts'
+import { graphTables } from './compile/identity/state.ts'
+import { clockTable } from './compile/names.ts'
 import { type Script, scriptOf } from './compile/print.ts'
 import { compilePublish } from './compile/publish.ts'
 import { compileState } from './compile/state.ts'
@@ -43,6 +47,7 @@ export function scriptsOf(context: Context, connectors: Connectors): readonly Sc
         },
       ],
     },
+    withDrops(context, explainScript(context)),
     ...[...project.syncs.values()].flatMap((sync): Script[] => {
       const destination = project.destinations.get(sync.destination)
       const connector = destination && connectors.get(destination.type)
@@ -53,4 +58,27 @@ export function scriptsOf(context: Context, connectors: Connectors): readonly Sc
       ]
     }),
   ]
+}
+
+/** With what drops the tables that only a diff makes; those of its build stand with `publish`. */
+function withDrops(context: Context, script: Script): Script {
+  const entities = [...context.project.entities.values()]
+  const made = [
+    clockTable(context.project),
+    ...[...diffStatements(context, entities).values()].map(({ makes }) => makes),
+  ]
+  const drops = made.map((table) => dropBuildTable(context, table))
+  const states = entities
+    .flatMap((entity) => graphTables(context, entity))
+    .map(({ table }) => dropBuildTable(context, table))
+  return {
+    ...script,
+    parts: [
+      ...script.parts,
+      {
+        note: 'what cdp identity diff made besides its build, states only where they are new and empty',
+        statements: [...drops, ...states],
+      },
+    ],
+  }
 }

@@ -1,17 +1,22 @@
 import type { Contraction } from '../compile/model.ts'
-import type { Statement, Tokens } from '../sql/sql.ts'
+import type { Statement, Tokens, Values } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 
 /**
  * Runs the rounds of an identity graph to their fixpoint and returns how many there were. A round that did not halve
  * the vertices is finished by jumps, so every second round halves and the number of rounds stays logarithmic.
  */
-export async function contract(session: Session, steps: Contraction, tokens: Tokens): Promise<number> {
+export async function contract(
+  session: Session,
+  steps: Contraction,
+  tokens: Tokens,
+  { whole, values }: { readonly whole: boolean; readonly values: Values },
+): Promise<number> {
   const run = async (statement: Statement, round: number) => {
-    const [result] = await session.script([{ statement, tokens: { ...tokens, r: round } }])
+    const [result] = await session.script([{ statement, tokens: { ...tokens, r: round }, values }])
     return result?.rows ?? 0
   }
-  let edges = await run(steps.edges, 1)
+  let edges = await run(whole ? steps.edges.whole : steps.edges.changes, 1)
   let vertices = Number.POSITIVE_INFINITY
   let round = 0
   while (edges > 0) {

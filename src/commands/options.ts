@@ -18,6 +18,7 @@ export interface Options {
   readonly color?: boolean
   readonly sandbox?: boolean
   readonly dryRun?: boolean
+  readonly fullRefresh?: boolean
   readonly maxChanges?: string
 }
 
@@ -33,6 +34,7 @@ export async function requestOf(options: Options): Promise<Request> {
     exclude: options.exclude ?? [],
     sandbox: options.sandbox ?? false,
     dryRun: options.dryRun ?? false,
+    fullRefresh: options.fullRefresh ?? false,
     maxChanges: wholeNumber('--max-changes', options.maxChanges, 0, problems),
     threads: wholeNumber('--threads', options.threads, 1, problems),
   }

@@ -58,12 +58,15 @@ function people(one: IdentityReport, page: Paper): readonly string[] {
   const found = `${count(one.profiles, 'profile')} from ${count(one.identifiers, 'identifier')}${rounds}`
   const largest = one.profiles === 0 ? '' : `; the largest holds ${count(one.largest, 'identifier')}`
   const moved = [`${number(one.created)} new`, `${number(one.merged)} merged`, `${number(one.split)} split`].join(', ')
-  const refused = one.refused_edges === 0 ? [] : [`${count(one.refused_edges, 'join')} refused by limits`]
+  const refused = one.refused_edges === 0 ? [] : [`${count(one.refused_edges, 'join')} refused`]
   const nobodys = Object.entries(one.unattributed).filter(([, rows]) => rows > 0)
+  const rejected = Object.entries(one.rejected).filter(([, rows]) => rows > 0)
+  const rejects = rejected.map(([type, rows]) => `${visible(type)} in ${count(rows, 'row')}`).join(', ')
   const strangers = nobodys.map(([source, rows]) => `${number(rows)} in ${visible(source)}`).join(', ')
   return [
     ...wrap(`${visible(one.entity)}: ${found}`, page.width, '  ', '    '),
     ...wrap(`${[moved, ...refused].join(', ')}${largest}`, page.width, '    '),
+    ...(rejects === '' ? [] : wrap(`values that identify nobody: ${rejects}`, page.width, '    ')),
     ...(strangers === '' ? [] : wrap(`rows that belong to nobody: ${strangers}`, page.width, '    ')),
   ]
 }

@@ -44,6 +44,9 @@ function inOurWords(error: CommanderError): { readonly message: string; readonly
 
 type Take = (call: Omit<Call, 'signal'>, work: Work) => void
 
+/** Adds a command with the options of every command. */
+type Add = (parent: Command, name: string, does: string, work: Work) => Command
+
 function describe(version: string, take: Take): Command {
   const program = new Command('cdp')
     .description(
@@ -52,8 +55,7 @@ function describe(version: string, take: Take): Command {
     .version(version, '-V, --version')
     .helpCommand(true)
     .addHelpText('after', EXIT_CODES)
-  const add = (parent: Command, name: string, does: string, work: Work): Command =>
-    common(parent.command(name).description(does), work, take)
+  const add: Add = (parent, name, does, work) => common(parent.command(name).description(does), work, take)
   const build = 'build the models, publish them, and send every sync what has changed'
   runOptions(add(program, 'run', build, async (call) => (await import('./run.ts')).run(call)))
   addInit(program, take)
@@ -68,12 +70,48 @@ function describe(version: string, take: Take): Command {
   )
     .argument('<segment>', 'its name')
     .option('--show-values', 'show personal values, on a terminal only')
+  addExplanations(program, add)
   add(program, 'status', 'show what is published and what every sync still owes', async (call) =>
     (await import('./status.ts')).status(call),
   ).option('--sandbox', 'the state of the sandbox')
   const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
   add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
   return program
+}
+
+/** The commands that say why records are one person. */
+function addExplanations(program: Command, add: Add): void {
+  const shows = (command: Command) =>
+    command
+      .option('--entity <name>', 'only this entity')
+      .option('--show-values', 'show personal values, on a terminal only')
+  shows(
+    add(program, 'explain', 'say why records are one person, or are not', async (call) =>
+      (await import('./explain.ts')).explain(call),
+    )
+      .argument('<identifier>', 'a profile id, type:value, or a value')
+      .argument('[other]', 'another one: the records that tie the two, or what keeps them apart'),
+  )
+  const identity = program.command('identity').description('look into the identity graph')
+  shows(
+    add(identity, 'shared', 'the identifiers that the most people share', async (call) =>
+      (await import('./identity.ts')).shared(call),
+    )
+      .option('--type <name>', 'only this identifier type')
+      .option('--limit <number>', 'how many', '20'),
+  )
+  shows(
+    add(identity, 'bridges', 'where a profile would fall apart', async (call) =>
+      (await import('./identity.ts')).bridges(call),
+    )
+      .argument('<identifier>', 'a profile id, type:value, or a value')
+      .option('--limit <number>', 'how many', '10'),
+  )
+  shows(
+    add(identity, 'diff', 'what the project as it is now would merge and split, publishing nothing', async (call) =>
+      (await import('./identity.ts')).diff(call),
+    ),
+  )
 }
 
 const EXIT_CODES = `
@@ -113,6 +151,7 @@ function runOptions(command: Command): Command {
   return command
     .option('--sandbox', 'send to emulated vendors on this machine instead of the real ones')
     .option('--dry-run', 'build and plan, but publish and send nothing')
+    .option('--full-refresh', 'read every source whole and solve identity anew; ids stay')
     .option('--max-changes <number>', 'send at most so many creates and updates, and no removals')
 }
 

@@ -1,5 +1,5 @@
+import { builtInColumns, traitColumns } from '../project/columns.ts'
 import type { FieldValue, Project, Sync, SyncField } from '../project/project.ts'
-import { BUILT_IN } from '../project/project.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { column, join, type Sql, sql, text } from '../sql/sql.ts'
 import { printExpression } from './expression.ts'
@@ -110,5 +110,7 @@ function readable(value: Sql, type: ValueType, dialect: Dialect): Sql {
 }
 
 function traitType(project: Pick<Project, 'entities'>, entity: string, trait: string): ValueType {
-  return BUILT_IN.get(trait) ?? project.entities.get(entity)?.traits.get(trait)?.type ?? 'unknown'
+  const of = project.entities.get(entity)
+  const columns = of ? [...builtInColumns(project, of), ...traitColumns(of.traits)] : []
+  return columns.find(({ name }) => name === trait)?.type ?? 'unknown'
 }

@@ -1,4 +1,4 @@
-import type { Project, Source } from '../project/project.ts'
+import type { Project, Relation, Source } from '../project/project.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { column, from, id, type Sql, type Statement, sql, type Table } from '../sql/sql.ts'
 import type { Step } from './model.ts'
@@ -31,17 +31,21 @@ export function statement(name: string, reason: string, query: Sql): Statement {
   return { name, reason, sql: query }
 }
 
-/** What a source is selected from: the table itself, or the build's copy of files and SQL models. */
+/** What a source is selected from: the table itself, or the build's copy of files, SQL models and lists of pairs. */
 export function relation(context: Context, source: Source): Sql {
   switch (source.relation.kind) {
     case 'table':
-      return source.relation.schema === undefined
-        ? id(source.relation.table)
-        : from({ schema: source.relation.schema, name: [source.relation.table] })
+      return tableName(source.relation)
     case 'file':
     case 'sql':
+    case 'pairs':
       return from(buildTable(context.project, 'source_', source.name))
   }
+}
+
+/** A table or view of the warehouse; without a schema it is one of the session's own. */
+export function tableName({ schema, table }: Extract<Relation, { kind: 'table' }>): Sql {
+  return schema === undefined ? id(table) : from({ schema, name: [table] })
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { At } from '../error.ts'
+import type { IdentityGuard } from '../project/project.ts'
 import type { Statement, Table } from '../sql/sql.ts'
 
 /** One thing that a build makes: a source that was read, an identity graph, profiles, segments. */
@@ -12,11 +14,21 @@ export interface Model {
   readonly output: Table | undefined
   /** One row of counts for the report, where there are any. */
   readonly summary?: Statement
+  /** What the counts of an identity graph must not exceed. */
+  readonly guard?: IdentityGuard
 }
 
 /** What a build does next, in order. */
 export type Step =
-  | { readonly kind: 'statement'; readonly statement: Statement; readonly makes: Table | undefined }
+  | {
+      readonly kind: 'statement'
+      readonly statement: Statement
+      readonly makes: Table | undefined
+      /** Only in a build that solves the whole graph, or only in one that solves what changed; undefined = in both. */
+      readonly when?: 'whole' | 'changes'
+    }
+  | { readonly kind: 'survey'; readonly survey: Survey }
+  | { readonly kind: 'judge'; readonly judgement: Judgement }
   | { readonly kind: 'phones'; readonly phones: Phones }
   | { readonly kind: 'contract'; readonly contraction: Contraction }
 
@@ -35,8 +47,8 @@ export interface Phones {
  * number of rounds is known only while they run, so a round is a set of statements with round tokens in their names.
  */
 export interface Contraction {
-  /** Round 0: the distinct edges. */
-  readonly edges: Statement
+  /** Round 0: the distinct edges, in a build that solves the whole graph and in one that solves what changed. */
+  readonly edges: { readonly whole: Statement; readonly changes: Statement }
   /** Every vertex takes the name of its smallest neighbour, two hops at once. */
   readonly hook: Statement
   /** One more doubling of the names of this round; repeated until `settled` says 0 when a round did not halve. */
@@ -59,4 +71,53 @@ export interface Contraction {
   readonly dropComposed: Statement
   /** (v, r): every vertex with an edge and the smallest vertex of its component. */
   readonly result: Table
+}
+
+/** What a build of an identity graph must read, and whether it solves the whole graph. */
+export interface Survey {
+  readonly entity: string
+  /** The graph is solved whole when this differs from the last published build's. */
+  readonly rules: string
+  /** Values are compared with the block lists again when this differs. */
+  readonly blocks: string
+  /** Name of the parameter that says so. */
+  readonly blocksChanged: string
+  /** True: every build solves the whole graph. */
+  readonly alwaysWhole: boolean
+  /** Makes the table of how far each source is read. */
+  readonly marks: Statement
+  readonly makes: Table
+  /**
+   * One row: `rules` and `blocks` as they were published, and for each source `total_…` and `before_…` (rows now and
+   * then), `after_…` (up to where it needs not be read; null: from the start) and `settled_…`.
+   */
+  readonly decide: Statement
+  readonly sources: readonly SurveyedSource[]
+}
+
+export interface SurveyedSource {
+  readonly name: string
+  /** Names of the parameters that hold the answers. */
+  readonly after: string
+  readonly settled: string
+  readonly mayBeEmpty: boolean
+  readonly at: At
+}
+
+/** Clusters that break a rule: their edges are tried one by one, the most trusted first. See build/judge.ts. */
+export interface Judgement {
+  /** By kind of limited identifier: its type, and the most values of it that a profile may have. */
+  readonly limits: readonly { readonly type: string; readonly most: number }[]
+  /** The most identifiers of a profile under quarantine. */
+  readonly maxSize: number | undefined
+  /** (idx, node_id, cluster, kind), numbered from 0; kind is a position in `limits`, or -1. */
+  readonly nodes: Table
+  /** (seq, a, b, tier), a and b by idx. */
+  readonly edges: Table
+  /** (a, b) by idx: never in one profile. */
+  readonly never: Table | undefined
+  /** Makes the empty `verdicts` (node_id, part) and `refused` (a, b, reason, detail), which are filled here. */
+  readonly create: readonly Statement[]
+  readonly verdicts: Table
+  readonly refused: Table
 }

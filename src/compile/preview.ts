@@ -1,7 +1,8 @@
+import { builtInColumns, traitColumns } from '../project/columns.ts'
 import type { Condition } from '../project/language.ts'
 import { isPersonal } from '../project/personal.ts'
 import { wordsAt } from '../project/place.ts'
-import { BUILT_IN, type Entity, type Segment } from '../project/project.ts'
+import type { Entity, Segment } from '../project/project.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { from, id, join, lines, type Sql, type Statement, Steps, sql, text } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
@@ -48,7 +49,7 @@ export function compilePreview(context: Context, segment: Segment): PreviewState
   if (entity === undefined) throw new Error(`entity ${segment.entity} was not resolved`)
   const tests = testsOf(context, segment)
   const others = segmentsOf(context, entity).filter(({ name }) => name !== segment.name)
-  const columns = columnsOf(entity)
+  const columns = columnsOf(context, entity)
   return {
     segment,
     size: size(context, entity, segment),
@@ -167,9 +168,8 @@ interface Typed {
   readonly type: ValueType
 }
 
-function columnsOf(entity: Entity): readonly Typed[] {
-  const builtIn = [...BUILT_IN].map(([name, type]) => ({ name, type }))
-  return [...builtIn, ...[...entity.traits.values()].map(({ name, type }) => ({ name, type }))]
+function columnsOf({ project }: Context, entity: Entity): readonly Typed[] {
+  return [...builtInColumns(project, entity), ...traitColumns(entity.traits)]
 }
 
 function sample(context: Context, entity: Entity, segment: Segment, columns: readonly Typed[]): Statement {

@@ -36,6 +36,11 @@ export function scriptOf(model: Model): Script {
   return { name: model.name, title: `${model.kind}: ${model.name}`, parts: [...parts, ...summary] }
 }
 
+const WHEN = {
+  whole: 'in a build that solves the whole graph',
+  changes: 'in a build that solves what changed',
+} as const
+
 function withReason(statement: Statement): Sql {
   return sql`
     ${comment(`${statement.name}: ${statement.reason}`)}
@@ -45,7 +50,16 @@ function withReason(statement: Statement): Sql {
 function partsOf(step: Step): readonly Part[] {
   switch (step.kind) {
     case 'statement':
-      return [{ statements: [step.statement] }]
+      return [{ ...(step.when && { note: WHEN[step.when] }), statements: [step.statement] }]
+    case 'survey':
+      return [{ note: 'how much of it must be read and solved', statements: [step.survey.marks, step.survey.decide] }]
+    case 'judge':
+      return [
+        {
+          note: 'the tool tries the edges of suspects one by one and fills these tables',
+          statements: step.judgement.create,
+        },
+      ]
     case 'phones':
       return [
         { note: 'new phones are parsed by the tool and kept in the lookup table', statements: [step.phones.collect] },
@@ -57,7 +71,8 @@ function partsOf(step: Step): readonly Part[] {
 
 function contractionParts(rounds: Contraction): readonly Part[] {
   return [
-    { statements: [rounds.edges] },
+    { note: WHEN.whole, statements: [rounds.edges.whole] },
+    { note: WHEN.changes, statements: [rounds.edges.changes] },
     { note: 'repeated until no edge is left', statements: [rounds.hook, rounds.rename] },
     {
       note: 'repeated in a round that did not halve the vertices',

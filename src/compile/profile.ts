@@ -1,27 +1,43 @@
+import { builtInColumns, groupColumn, groupsOf, sourceColumn, traitColumns } from '../project/columns.ts'
 import type { Entity, Trait, TraitDefinition } from '../project/project.ts'
 import { referencesIn } from '../project/references.ts'
 import { column, from, id, lines, type Sql, Steps, sql, stacked, text, unionAll, verbatim } from '../sql/sql.ts'
-import { membersTable, silentTable } from './carry.ts'
-import { type Context, hasTime, NOW, profileJoin } from './context.ts'
+import { type Context, NOW, profileJoin } from './context.ts'
 import { printExpression } from './expression.ts'
+import { membersNow } from './identity/overlay.ts'
+import { attributesTable, membersTable } from './identity/tables.ts'
 import { layers } from './layers.ts'
+import type { MemberScan } from './member-scan.ts'
 import { clockTable } from './names.ts'
-import { beginning, firstOf } from './rows.ts'
+import { type Candidate, survivor, survivorSource } from './pick.ts'
 import { timeColumn } from './scan.ts'
 import { partialName, type Scan, scanTable } from './scans.ts'
 
 /** The profile table: built-in columns, the identifier lists, then every trait in YAML order. */
-export function profileQuery(context: Context, entity: Entity, scans: readonly Scan[]): Sql {
+export function profileQuery(
+  context: Context,
+  entity: Entity,
+  scans: readonly Scan[],
+  ofMembers: MemberScan | undefined,
+): Sql {
+  const { project } = context
   const steps = new Steps()
+  const members = steps.add('members', 'every identifier that joins, with its profile', membersNow(context, entity))
   const people = steps.add(
     'people',
     'one row a profile: when its identifiers were seen first and last',
     sql`
       select profile_id, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at
-      from ${from(membersTable(context, entity))}
+      from ${members}
       group by profile_id`,
   )
-  const lists = addLists(steps, context, entity)
+  const lists = addLists(steps, context, entity, members)
+  const groups = groupsOf(project, entity)
+  const joins = [
+    ...groups.map((group) => groupJoin(context, group)),
+    ...scans.map(({ source }) => profileJoin(scanTable(context, entity, source), `from_${source.name}`, 'people')),
+    ...(ofMembers === undefined ? [] : [profileJoin(ofMembers.table, `from_${ofMembers.member.name}`, 'people')]),
+  ]
   const traits = [...entity.traits.values()]
   const measured = traits.filter((trait) => !isDerived(trait))
   const gathered = steps.add(
@@ -31,12 +47,16 @@ export function profileQuery(context: Context, entity: Entity, scans: readonly S
       select
         ${lines([
           sql`people.*`,
+          ...groups.map(({ name }) => sql`${column(`group_${name}`, 'profile_id')} as ${id(groupColumn(name))}`),
           ...entity.identifiers.map((type) => sql`lists.${id(`all_${type.name}`)}`),
-          ...measured.map((trait) => sql`${found(context, trait)} as ${id(trait.name)}`),
+          ...measured.flatMap((trait) => [
+            sql`${found(context, trait, entity)} as ${id(trait.name)}`,
+            ...sourceOf(context, trait).map((source) => sql`${source} as ${id(sourceColumn(trait.name))}`),
+          ]),
         ])}
       from ${people} as people
       left join ${lists} as lists on lists.profile_id = people.profile_id
-      ${stacked(scans.map(({ source }) => profileJoin(scanTable(context, entity, source), `from_${source.name}`, 'people')))}`,
+      ${stacked(joins)}`,
   )
   const last = layers(traits.filter(isDerived), (trait) => usesOf(trait.definition)).reduce(
     (before, layer, index) => addLayer(steps, context, before, layer, index + 1),
@@ -44,8 +64,22 @@ export function profileQuery(context: Context, entity: Entity, scans: readonly S
   )
   return steps.select(sql`
     select
-      ${lines(['profile_id', 'first_seen_at', 'last_seen_at', ...entity.identifiers.map((type) => `all_${type.name}`), ...entity.traits.keys()].map(id))}
+      ${lines(
+        [
+          ...builtInColumns(project, entity).map(({ name }) => name),
+          ...entity.identifiers.map((type) => `all_${type.name}`),
+          ...traitColumns(entity.traits).map(({ name }) => name),
+        ].map(id),
+      )}
     from ${last}`)
+}
+
+/** The group that each profile is a member of: at most one. */
+function groupJoin(context: Context, group: Entity): Sql {
+  const alias = `group_${group.name}`
+  return sql`
+    left join ${from(membersTable(context, group))} as ${id(alias)}
+      on ${column(alias, 'member_id')} = people.profile_id`
 }
 
 /** Traits that are computed from traits: they come after the scans. */
@@ -88,18 +122,19 @@ function derived(context: Context, trait: Trait): Sql {
       })
     case 'pick':
     case 'aggregate':
+    case 'members':
       throw new Error(`${trait.name} is no derived trait`)
   }
 }
 
 /** The lists `all_<identifier>`: every value of a profile, those that join nobody included. */
-function addLists(steps: Steps, context: Context, entity: Entity): Sql {
+function addLists(steps: Steps, context: Context, entity: Entity, members: Sql): Sql {
   const values = steps.add(
     'every_identifier',
     'identifiers that join and those that do not',
     unionAll([
-      sql`select profile_id, type, value from ${from(membersTable(context, entity))}`,
-      sql`select profile_id, type, value from ${from(silentTable(context, entity))}`,
+      sql`select profile_id, type, value from ${members}`,
+      sql`select profile_id, type, value from ${from(attributesTable(context, entity))}`,
     ]),
   )
   const list = (type: string) => context.dialect.distinctList(sql`case when type = ${text(type)} then value end`)
@@ -115,11 +150,13 @@ function addLists(steps: Steps, context: Context, entity: Entity): Sql {
 }
 
 /** A trait from the scans: sums and counts of nothing are 0, `exists` of nothing is false, all else null. */
-function found(context: Context, trait: Trait): Sql {
+function found(context: Context, trait: Trait, entity: Entity): Sql {
   const { definition } = trait
-  if (definition.kind === 'pick') return picked(context, trait.name, definition)
-  if (definition.kind !== 'aggregate') throw new Error(`${trait.name} is not measured by a scan`)
-  const value = sql`${alias(definition.source)}.${id(trait.name)}`
+  if (definition.kind === 'pick') return survivor(context.dialect, definition.by, candidates(trait.name, definition))
+  if (definition.kind !== 'aggregate' && definition.kind !== 'members')
+    throw new Error(`${trait.name} is not measured by a scan`)
+  const scanned = definition.kind === 'members' ? (entity.of ?? '') : definition.source
+  const value = sql`${alias(scanned)}.${id(trait.name)}`
   switch (definition.measure.kind) {
     case 'count':
     case 'count_distinct':
@@ -132,50 +169,20 @@ function found(context: Context, trait: Trait): Sql {
   }
 }
 
-/** One value out of several columns; a tie goes to the one that is named first. */
-function picked(context: Context, trait: string, pick: Extract<TraitDefinition, { kind: 'pick' }>): Sql {
-  const { dialect } = context
-  const parts = pick.columns.map(({ source }, index) => {
+/** From which source the value of a pick came, where that is asked for. */
+function sourceOf({ dialect }: Context, { name, definition }: Trait): readonly Sql[] {
+  const isAsked = definition.kind === 'pick' && definition.withSource
+  return isAsked ? [survivorSource(dialect, definition.by, candidates(name, definition))] : []
+}
+
+type Pick = Extract<TraitDefinition, { kind: 'pick' }>
+
+/** What the scans found for a pick, in the order in which it names the columns. */
+function candidates(trait: string, pick: Pick): readonly Candidate[] {
+  return pick.columns.map(({ source }, index) => {
     const name = partialName(trait, pick.columns, index)
     return { source, value: sql`${alias(source)}.${id(name)}`, time: sql`${alias(source)}.${id(timeColumn(name))}` }
   })
-  const values = parts.map((part) => part.value)
-  switch (pick.by) {
-    case 'priority':
-      return firstOf(values)
-    case 'most_frequent':
-      return dialect.mostFrequent(values)
-    case 'longest':
-      return bestOf(
-        values,
-        values.map((value) => dialect.length(dialect.cast(value, 'text'))),
-        dialect.greatest,
-      )
-    case 'most_recent':
-    case 'first': {
-      const first = pick.by === 'first'
-      const missing = first ? dialect.instantLiteral('9999-12-31T00:00:00Z') : beginning(dialect)
-      const isTimed = (name: string) => {
-        const source = context.project.sources.get(name)
-        return source !== undefined && hasTime(source)
-      }
-      const times = parts.map(({ source, value, time }) => {
-        const known = isTimed(source) ? sql`coalesce(${time}, ${missing})` : missing
-        return sql`case when ${value} is not null then ${known} end`
-      })
-      return bestOf(values, times, first ? dialect.least : dialect.greatest)
-    }
-  }
-}
-
-function bestOf(values: readonly Sql[], ranks: readonly Sql[], best: (values: readonly Sql[]) => Sql): Sql {
-  const [only, ...others] = values
-  if (only === undefined || others.length === 0) return only ?? sql`null`
-  const cases = values.map((value, index) => sql`when ${ranks[index] ?? sql`null`} then ${value}`)
-  return sql`
-    case ${best(ranks)}
-      ${stacked(cases)}
-    end`
 }
 
 function alias(source: string): Sql {

@@ -1,7 +1,8 @@
 import type { Entity } from '../project/project.ts'
 import { from, id, parameter, type Sql, type Statement, sql, text, unionAll } from '../sql/sql.ts'
-import { idsTable, membersTable, silentTable, splitsTable } from './carry.ts'
 import { type Context, statement } from './context.ts'
+import { publishGraph } from './identity/publish.ts'
+import { graphViews } from './identity/views.ts'
 import { clockTable, profileTable, publishedView, segmentsTable, stateTable } from './names.ts'
 import { changesTable, membershipTable, segmentsOf } from './segments.ts'
 
@@ -13,7 +14,7 @@ import { changesTable, membershipTable, segmentsOf } from './segments.ts'
 export function compilePublish(context: Context): readonly Statement[] {
   const entities = [...context.project.entities.values()]
   return [
-    ...entities.flatMap((entity) => identityState(context, entity)),
+    ...entities.flatMap((entity) => publishGraph(context, entity)),
     ...entities.flatMap((entity) => history(context, entity)),
     ...entities.flatMap((entity) => views(context, entity)),
     ...segmentViews(context, entities),
@@ -25,81 +26,13 @@ export function compilePublish(context: Context): readonly Statement[] {
 export function publishedNames(context: Context): readonly string[] {
   return [...context.project.entities.values()].flatMap((entity) => [
     entity.name,
-    ...['identifiers', 'merges', 'splits', 'aliases'].map((what) => `${entity.name}_${what}`),
+    ...graphViews(context, entity).map(({ name }) => name),
     ...segmentsOf(context, entity).flatMap((segment) => [
       `segment_${segment.name}`,
       'segment_membership',
       'segment_history',
     ]),
   ])
-}
-
-function identityState(context: Context, entity: Entity): readonly Statement[] {
-  const { project } = context
-  const members = from(membersTable(context, entity))
-  const delta = from(idsTable(context, entity))
-  const build = context.dialect.cast(parameter('build'), 'bigint')
-  return [
-    statement(
-      `publish ${entity.name} nodes`,
-      'new identifiers get their number and profile, moved ones their new profile',
-      sql`
-        merge into ${from(stateTable(project, entity.name, '_nodes'))} as t
-        using (
-          select node_id, type, value, profile_id
-          from ${members}
-          where is_new or known_profile_id is distinct from profile_id
-        ) as s
-        on t.node_id = s.node_id
-        when matched then update set profile_id = s.profile_id
-        when not matched then insert (node_id, type, value, profile_id) values (s.node_id, s.type, s.value, s.profile_id)`,
-    ),
-    log(
-      context,
-      entity,
-      'merge',
-      'ids that became aliases in this build',
-      sql`
-      select profile_id as from_profile_id, merged_into as to_profile_id
-      from ${delta} as d
-      where merged_into is not null and exists (
-        select 1 from ${from(stateTable(project, entity.name, '_ids'))} as i where i.profile_id = d.profile_id and i.merged_into is null
-      )`,
-    ),
-    log(
-      context,
-      entity,
-      'split',
-      'profiles that lost identifiers in this build',
-      sql`select from_profile_id, to_profile_id from ${from(splitsTable(context, entity))}`,
-    ),
-    statement(
-      `publish ${entity.name} ids`,
-      'new ids are kept for ever; a merged id points straight at the id in use',
-      sql`
-        merge into ${from(stateTable(project, entity.name, '_ids'))} as t
-        using ${delta} as s
-        on t.profile_id = s.profile_id
-        when matched then update set merged_into = s.merged_into
-        when not matched then insert (profile_id, anchor, born, merged_into) values (s.profile_id, s.anchor, ${build}, s.merged_into)`,
-    ),
-  ]
-}
-
-function log(context: Context, entity: Entity, kind: 'merge' | 'split', reason: string, rows: Sql): Statement {
-  const table = from(stateTable(context.project, `${entity.name}_${kind}_log`))
-  const build = context.dialect.cast(parameter('build'), 'bigint')
-  return statement(
-    `publish ${entity.name} ${kind}s`,
-    reason,
-    sql`
-      insert into ${table} (from_profile_id, to_profile_id, build, run_id, logged_at)
-      select r.from_profile_id, r.to_profile_id, ${build}, ${parameter('run_id')}, ${context.dialect.clock()}
-      from (
-        ${rows}
-      ) as r
-      where not exists (select 1 from ${table} where build = ${build})`,
-  )
 }
 
 function history(context: Context, entity: Entity): readonly Statement[] {
@@ -140,29 +73,9 @@ function views(context: Context, entity: Entity): readonly Statement[] {
   const { project } = context
   const show = (name: string, reason: string, query: Sql) =>
     statement(`view ${name}`, reason, context.dialect.createView(publishedView(project, name), query))
-  const log = (kind: string) => sql`
-    select from_profile_id, to_profile_id, run_id, logged_at
-    from ${from(stateTable(project, `${entity.name}_${kind}_log`))}`
   return [
     show(entity.name, 'one row a profile', sql`select * from ${from(profileTable(project, entity.name))}`),
-    show(
-      `${entity.name}_identifiers`,
-      'every identifier of every profile; those with joins = false joined nobody',
-      unionAll([
-        sql`select profile_id, type, value, true as joins, first_seen_at, last_seen_at from ${from(membersTable(context, entity))}`,
-        sql`select profile_id, type, value, false as joins, first_seen_at, last_seen_at from ${from(silentTable(context, entity))}`,
-      ]),
-    ),
-    show(`${entity.name}_merges`, 'ids that became aliases', log('merge')),
-    show(`${entity.name}_splits`, 'profiles that lost identifiers to another', log('split')),
-    show(
-      `${entity.name}_aliases`,
-      'an id that was merged away → the id in use; one join resolves a stale id',
-      sql`
-        select profile_id as alias, merged_into as profile_id
-        from ${from(stateTable(project, `${entity.name}_ids`))}
-        where merged_into is not null`,
-    ),
+    ...graphViews(context, entity).map(({ name, reason, query }) => show(name, reason, query)),
     ...segmentsOf(context, entity).map((segment) =>
       show(
         `segment_${segment.name}`,

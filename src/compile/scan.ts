@@ -2,14 +2,15 @@ import type { Event, Reference } from '../project/language.ts'
 import type { Entity, Measure, PickBy, Source, TraitDefinition } from '../project/project.ts'
 import { referencesIn } from '../project/references.ts'
 import { column, from, id, join, lines, type Sql, Steps, sql, stacked } from '../sql/sql.ts'
+import { addAttributed } from './attributed.ts'
 import { printCondition } from './condition.ts'
-import { type Context, hasTime, NOW, relation } from './context.ts'
+import { type Context, NOW, relation } from './context.ts'
 import { withinBounds } from './events.ts'
 import { printComparedInstant, printExpression } from './expression.ts'
 import { block } from './layout.ts'
 import { clockTable, profileTable } from './names.ts'
 import type { PrintContext } from './print-context.ts'
-import { addAttributed, identifierColumns, rowOrder, valid } from './rows.ts'
+import { identifierColumns, rowOrder, valid } from './rows.ts'
 
 /** One column of an aggregated scan, and what of the project it was made for. */
 export interface ScanColumn {
@@ -63,7 +64,8 @@ export function scanQuery(
 
 /** The columns that an aggregated trait needs from the scan of its source: one. */
 export function aggregateColumn(context: Context, source: Source, name: string, asked: Aggregated): ScanColumn {
-  return { name, value: measured(context, source, asked.measure, rowsOn(context, asked)), uses: asked }
+  const rows = { print: rowContext(context), filter: rowsOn(context, asked), order: rowOrder(source) }
+  return { name, value: measured(asked.measure, rows), uses: asked }
 }
 
 type Aggregated = Extract<TraitDefinition, { kind: 'aggregate' }>
@@ -75,7 +77,7 @@ export interface Picked {
   readonly by: PickBy
 }
 
-/** What a pick needs from a scan: the value, and the time or tally to compare it by. */
+/** What a pick needs from a scan: the value, tally or list of a column, and the time to compare it by. */
 export function pickColumns(context: Context, entity: Entity, source: Source, pick: Picked): readonly ScanColumn[] {
   const { name, by } = pick
   const { dialect } = context
@@ -87,6 +89,15 @@ export function pickColumns(context: Context, entity: Entity, source: Source, pi
   switch (by) {
     case 'most_frequent':
       return [{ name, value: dialect.tally(value), uses }]
+    case 'concat_distinct': {
+      const type = identifier === undefined ? (source.types.get(pick.column) ?? 'unknown') : 'text'
+      return [{ name, value: dialect.distinctList(sql`nullif(${dialect.plainText(value, type)}, '')`), uses }]
+    }
+    case 'min':
+    case 'max':
+      return [{ name, value: dialect.aggregate(by, value), uses }]
+    case 'any_true':
+      return [{ name, value: dialect.anyTrue(dialect.cast(value, 'boolean')), uses }]
     case 'longest': {
       const long = dialect.length(dialect.cast(value, 'text'))
       return [{ name, value: dialect.valueAt('last', value, [long, ...order]), uses }]
@@ -96,9 +107,10 @@ export function pickColumns(context: Context, entity: Entity, source: Source, pi
     case 'first':
     case 'most_recent': {
       const [which, extreme] = by === 'first' ? (['first', 'min'] as const) : (['last', 'max'] as const)
-      const picked = { name, value: dialect.valueAt(which, value, order), uses }
-      if (!hasTime(source)) return [picked]
-      return [picked, { name: timeColumn(name), value: dialect.aggregate(extreme, sql`s.cdp_time`, present), uses }]
+      return [
+        { name, value: dialect.valueAt(which, value, order), uses },
+        { name: timeColumn(name), value: dialect.aggregate(extreme, sql`s.cdp_time`, present), uses },
+      ]
     }
   }
 }
@@ -152,9 +164,19 @@ function impossible(what: string): never {
   throw new Error(`${what} was not refused when the project was resolved`)
 }
 
-function measured(context: Context, source: Source, measure: Measure, filter: Sql | undefined): Sql {
-  const { dialect } = context
-  const print = rowContext(context)
+/** The rows that a measure is taken over. */
+export interface Measured {
+  /** What names are there. */
+  readonly print: PrintContext
+  /** Which rows count; undefined = all. */
+  readonly filter: Sql | undefined
+  /** What the first and the last of them are told by. */
+  readonly order: readonly Sql[]
+}
+
+/** The value of a measure as an aggregate; null where nothing counts, but for counts and `exists`. */
+export function measured(measure: Measure, { print, filter, order }: Measured): Sql {
+  const { dialect } = print
   switch (measure.kind) {
     case 'count':
       return dialect.aggregate('count', undefined, filter)
@@ -169,10 +191,8 @@ function measured(context: Context, source: Source, measure: Measure, filter: Sq
     case 'max':
       return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
     case 'first':
-    case 'last': {
-      const value = printExpression(measure.of, print)
-      return dialect.valueAt(measure.kind, value, rowOrder(source), filter)
-    }
+    case 'last':
+      return dialect.valueAt(measure.kind, printExpression(measure.of, print), order, filter)
     case 'most_frequent':
       return dialect.mostFrequent([dialect.tally(printExpression(measure.of, print), filter)])
   }

@@ -60,6 +60,7 @@ function traitColumns(
         },
       ]
     }
+    case 'members':
     case 'expression':
     case 'sql':
       return []

@@ -26,8 +26,7 @@ import type { PrintContext } from './print-context.ts'
 import { memberColumn, personContext } from './print-context.ts'
 import { eventColumnOf, scanQuery } from './scan.ts'
 import { scansOf, scanTable } from './scans.ts'
-import { sourceModels } from './sources.ts'
-import { withParents } from './traits.ts'
+import { sourceModels, withParents } from './sources.ts'
 
 /** All segments of an entity, decided in one pass over its profiles; then who entered and who left since last time. */
 export function compileSegments(context: Context, entity: Entity): Model | undefined {

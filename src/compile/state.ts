@@ -1,6 +1,6 @@
-import type { ValueType } from '../sql/dialect.ts'
-import { from, parameter, type Statement, sql } from '../sql/sql.ts'
+import { from, parameter, printName, type Statement, sql } from '../sql/sql.ts'
 import { type Context, statement } from './context.ts'
+import { columnsOf, graphTables, type StateTable } from './identity/state.ts'
 import { stateTable } from './names.ts'
 
 /** Everything about builds that outlives them: created once, then only added to. */
@@ -39,7 +39,7 @@ export function compileState(context: Context): BuildState {
       statement('create state schema', 'what the tool remembers', dialect.createSchema(project.schemas.state)),
       statement('create models schema', 'what readers see', dialect.createSchema(project.schemas.models)),
       ...stateTables(context).map(({ table, columns, reason }) =>
-        statement(`create ${table}`, reason, dialect.createEmptyTable(stateTable(project, table), columns, true)),
+        statement(`create ${printName(table.name)}`, reason, dialect.createEmptyTable(table, columns, true)),
       ),
     ],
     begin: statement(
@@ -113,35 +113,49 @@ export function compileState(context: Context): BuildState {
   }
 }
 
-interface StateTable {
-  readonly table: string
-  readonly reason: string
-  readonly columns: readonly { readonly name: string; readonly type: ValueType | 'bigint' }[]
-}
-
-function stateTables({ project }: Context): readonly StateTable[] {
+function stateTables(context: Context): readonly StateTable[] {
+  const { project } = context
+  const named = (name: string) => stateTable(project, name)
   const shared: StateTable[] = [
     {
-      table: 'build',
+      table: named('build'),
       reason: 'one row a build that was begun',
-      columns: of({ build: 'bigint', run_id: 'text', started_at: 'timestamp' }),
+      columns: columnsOf({ build: 'bigint', run_id: 'text', started_at: 'timestamp' }),
     },
-    { table: 'build_table', reason: 'the tables of each build', columns: of({ build: 'bigint', name: 'text' }) },
     {
-      table: 'published',
+      table: named('build_table'),
+      reason: 'the tables of each build',
+      columns: columnsOf({ build: 'bigint', name: 'text' }),
+    },
+    {
+      table: named('published'),
       reason: 'one row a build that readers saw',
-      columns: of({ build: 'bigint', run_id: 'text', published_at: 'timestamp', business_time: 'timestamp' }),
+      columns: columnsOf({ build: 'bigint', run_id: 'text', published_at: 'timestamp', business_time: 'timestamp' }),
     },
-    { table: 'published_view', reason: 'the names that readers see', columns: of({ name: 'text' }) },
+    { table: named('published_view'), reason: 'the names that readers see', columns: columnsOf({ name: 'text' }) },
     {
-      table: 'phone',
+      table: named('phone'),
       reason: 'every phone that was ever parsed',
-      columns: of({ raw: 'text', region: 'text', e164: 'text', version: 'text' }),
+      columns: columnsOf({ raw: 'text', region: 'text', e164: 'text', version: 'text' }),
     },
     {
-      table: 'segment_history',
+      table: named('identity_mark'),
+      reason: 'how far each source of a graph was read, and under which rules',
+      columns: columnsOf({
+        entity: 'text',
+        source: 'text',
+        rules: 'text',
+        blocks: 'text',
+        settled: 'timestamp',
+        settled_rows: 'bigint',
+        checksum: 'bigint',
+        total: 'bigint',
+      }),
+    },
+    {
+      table: named('segment_history'),
       reason: 'who was a member of what, from when to when',
-      columns: of({
+      columns: columnsOf({
         entity: 'text',
         segment: 'text',
         profile_id: 'text',
@@ -152,45 +166,5 @@ function stateTables({ project }: Context): readonly StateTable[] {
       }),
     },
   ]
-  return [
-    ...shared,
-    ...[...project.entities.keys()].flatMap((entity): StateTable[] => [
-      {
-        table: `${entity}_nodes`,
-        reason: 'every identifier that was ever seen, its number and its profile',
-        columns: of({ node_id: 'bigint', type: 'text', value: 'text', profile_id: 'text' }),
-      },
-      {
-        table: `${entity}_ids`,
-        reason: 'every profile id: the number of its anchor, and the id it was merged into',
-        columns: of({ profile_id: 'text', anchor: 'bigint', born: 'bigint', merged_into: 'text' }),
-      },
-      {
-        table: `${entity}_merge_log`,
-        reason: 'which id became an alias of which, and in which run',
-        columns: of({
-          from_profile_id: 'text',
-          to_profile_id: 'text',
-          build: 'bigint',
-          run_id: 'text',
-          logged_at: 'timestamp',
-        }),
-      },
-      {
-        table: `${entity}_split_log`,
-        reason: 'which profile lost identifiers to which, and in which run',
-        columns: of({
-          from_profile_id: 'text',
-          to_profile_id: 'text',
-          build: 'bigint',
-          run_id: 'text',
-          logged_at: 'timestamp',
-        }),
-      },
-    ]),
-  ]
-}
-
-function of(columns: Readonly<Record<string, ValueType | 'bigint'>>): StateTable['columns'] {
-  return Object.entries(columns).map(([name, type]) => ({ name, type }))
+  return [...shared, ...[...project.entities.values()].flatMap((entity) => graphTables(context, entity))]
 }

@@ -1,11 +1,14 @@
-import type { Entity, Project, Source } from '../project/project.ts'
+import { groupsOf } from '../project/columns.ts'
+import type { Entity } from '../project/project.ts'
 import { type Context, making } from './context.ts'
+import { attributesStep } from './identity/attributes.ts'
+import { type MemberScan, memberScan } from './member-scan.ts'
 import type { Model, Step } from './model.ts'
 import { profileTable } from './names.ts'
 import { profileQuery } from './profile.ts'
 import { scanQuery } from './scan.ts'
 import { type Scan, scansOf, scanTable } from './scans.ts'
-import { sourceModels } from './sources.ts'
+import { sourceModels, withParents } from './sources.ts'
 
 /**
  * The profiles of an entity: one aggregated scan per source, whatever the number of traits and segments, then one row
@@ -14,34 +17,33 @@ import { sourceModels } from './sources.ts'
 export function compileProfiles(context: Context, entity: Entity): Model {
   const { project } = context
   const scans = scansOf(context, entity)
+  const members = memberScan(context, entity)
   return {
     name: `profiles/${entity.name}`,
     kind: 'profile',
     needs: [
       `identity/${entity.name}`,
+      ...groupsOf(project, entity).map((group) => `identity/${group.name}`),
+      ...(members === undefined ? [] : [`profiles/${members.member.name}`]),
       ...sourceModels(
         context,
         scans.flatMap(({ source }) => withParents(project, source)),
       ),
     ],
     steps: [
+      attributesStep(context, entity),
       ...scans.map((scan) => scanStep(context, entity, scan)),
+      ...(members === undefined ? [] : [memberStep(context, entity, members)]),
       making(
         context,
         profileTable(project, entity.name),
         `${entity.name} profiles`,
         'one row a profile, one column a trait',
-        profileQuery(context, entity, scans),
+        profileQuery(context, entity, scans, members),
       ),
     ],
     output: profileTable(project, entity.name),
   }
-}
-
-/** A source and those whose rows its rows belong to. */
-export function withParents(project: Project, source: Source): readonly string[] {
-  const parents = [...source.belongsTo.keys()].flatMap((name) => project.sources.get(name) ?? [])
-  return [source.name, ...parents.flatMap((parent) => withParents(project, parent))]
 }
 
 function scanStep(context: Context, entity: Entity, scan: Scan): Step {
@@ -54,4 +56,9 @@ function scanStep(context: Context, entity: Entity, scan: Scan): Step {
     `all that is asked of ${source.name}, in one scan`,
     query,
   )
+}
+
+function memberStep(context: Context, entity: Entity, { member, table, query }: MemberScan): Step {
+  const reason = `all that is asked of the members of a ${entity.name}, in one scan`
+  return making(context, table, `${entity.name} from ${member.name}`, reason, query)
 }

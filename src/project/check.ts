@@ -3,10 +3,12 @@ import { type At, CdpError, type Diagnostic, nearest, problem } from '../error.t
 import type { ValueType } from '../sql/dialect.ts'
 import { from, id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
+import { builtInColumns, traitColumns } from './columns.ts'
 import { ordered } from './cycles.ts'
 import { fileExists } from './glob.ts'
+import { type IdentityList, identityLists, PAIR_COLUMNS } from './identity-lists.ts'
 import type { Condition } from './language.ts'
-import { BUILT_IN, type ColumnPlace, type Entity, type Project, type Source } from './project.ts'
+import type { ColumnPlace, Entity, PlainRelation, Project, Source } from './project.ts'
 import { eventsIn, referencesIn } from './references.ts'
 
 type Columns = ReadonlyMap<string, ValueType>
@@ -20,12 +22,19 @@ const TOGETHER = 4
  */
 export async function checkWarehouse(project: Project, session: Session): Promise<readonly Diagnostic[]> {
   const limit = pLimit(TOGETHER)
-  const sources = [...project.sources.values()]
+  const lists = identityLists(project)
+  const sources = [...project.sources.values(), ...lists.map(({ source }) => source)]
   const looks = await Promise.all(sources.map((source) => limit(() => look(project, session, source))))
   const columns = new Map(looks.flatMap((one) => (one.columns ? [[one.source, one.columns] as const] : [])))
   const fragments = fragmentsOf(project).filter(({ source }) => source === undefined || columns.has(source))
   const read = await Promise.all(fragments.map((fragment) => limit(() => checkFragment(project, session, fragment))))
-  return [...looks.flatMap((one) => one.problems), ...missingColumns(project, columns), ...read.flat()]
+  return [
+    ...looks.flatMap((one) => one.problems),
+    ...sources.flatMap((source) => takenColumns(project, source, columns.get(source.name))),
+    ...missingColumns(project, columns),
+    ...lists.flatMap((list) => missingPairs(project, list, columns.get(list.source.name))),
+    ...read.flat(),
+  ]
 }
 
 interface Look {
@@ -39,7 +48,7 @@ async function look(project: Project, session: Session, source: Source): Promise
   const at = project.places?.relations.get(source.name) ?? source.at
   const found = (columns: Columns): Look => ({ source: source.name, columns, problems: [] })
   const missing = (one: Diagnostic): Look => ({ source: source.name, columns: undefined, problems: [one] })
-  const { relation } = source
+  const relation = plain(source)
   if (relation.kind === 'table' && relation.schema !== undefined) {
     const columns = await session.columns({ schema: relation.schema, name: [relation.table] })
     return columns ? found(columns) : missing(noTable(`${relation.schema}.${relation.table}`, at))
@@ -60,6 +69,24 @@ async function look(project: Project, session: Session, source: Source): Promise
   }
 }
 
+/** Columns whose names the tool gives to what it computes from a row. */
+function takenColumns(project: Project, source: Source, columns: Columns | undefined): readonly Diagnostic[] {
+  const types = [...project.entities.values()].flatMap((entity) => entity.identifiers.map(({ name }) => name))
+  const taken = new RegExp(`^cdp(_key|_time|_profile_id|_member|\\d*_(${types.join('|')})(_valid)?)$`, 'i')
+  const at = project.places?.relations.get(source.name) ?? source.at
+  const fix = 'Read the source with `sql:`, and give the column another name there.'
+  return [...(columns?.keys() ?? [])]
+    .filter((name) => taken.test(name))
+    .map((name) =>
+      problem('project/bad-name', `The tool itself makes a column "${name}"; "${source.name}" has one.`, at, fix),
+    )
+}
+
+/** Where the rows of a source or list are read from. */
+function plain({ relation }: Source): PlainRelation {
+  return relation.kind === 'pairs' ? relation.of : relation
+}
+
 function noTable(name: string, at: At): Diagnostic {
   return problem('warehouse/missing-table', `The warehouse has no table or view "${name}".`, at)
 }
@@ -73,10 +100,10 @@ function wordsOf(error: unknown): string {
 
 /** SQL models that a model reads, each after those that it needs itself. */
 function modelsBelow(project: Project, source: Source): readonly Source[] {
-  const reads = (one: Source) =>
-    one.relation.kind === 'sql'
-      ? one.relation.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece]))
-      : []
+  const reads = (one: Source) => {
+    const relation = plain(one)
+    return relation.kind === 'sql' ? relation.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece])) : []
+  }
   const graph = new Map<string, { to: string; at: At }[]>()
   const open = [source]
   for (let one = open.pop(); one; one = open.pop()) {
@@ -86,7 +113,7 @@ function modelsBelow(project: Project, source: Source): readonly Source[] {
   }
   return ordered(graph).flatMap((name) => {
     const one = project.sources.get(name)
-    return one && one.relation.kind === 'sql' && one !== source ? [one] : []
+    return one && plain(one).kind === 'sql' && one !== source ? [one] : []
   })
 }
 
@@ -96,7 +123,7 @@ function select(project: Project, session: Session, source: Source, needed: read
   for (const one of needed) steps.add(stepName(one), `SQL model ${one.name}`, relationSql(project, session, one))
   return steps.select(sql`
     select *
-    from ${source.relation.kind === 'sql' ? sql`(${relationSql(project, session, source)}) as model` : relationSql(project, session, source)}`)
+    from ${subquery(project, session, source)}`)
 }
 
 function stepName(source: Source): string {
@@ -104,7 +131,7 @@ function stepName(source: Source): string {
 }
 
 function relationSql(project: Project, session: Session, source: Source): Sql {
-  const { relation } = source
+  const relation = plain(source)
   switch (relation.kind) {
     case 'table':
       return relation.schema === undefined
@@ -125,19 +152,36 @@ function relationSql(project: Project, session: Session, source: Source): Sql {
 function referenced(project: Project, session: Session, name: string): Sql {
   const source = project.sources.get(name)
   if (!source) throw new Error(`source ${name} was not resolved`)
-  return source.relation.kind === 'sql' ? id(stepName(source)) : relationSql(project, session, source)
+  return plain(source).kind === 'sql' ? id(stepName(source)) : relationSql(project, session, source)
 }
 
 /** Every column that the project names and its source does not have, at its place, once a place. */
 function missingColumns(project: Project, columns: ReadonlyMap<string, Columns>): readonly Diagnostic[] {
+  const titles = new Map(identityLists(project).map(({ source, title }) => [source.name, title]))
   return namedColumns(project).flatMap(({ source, column, at }) => {
     const real = columns.get(source)
     if (!real || real.has(column)) return []
     const close = nearest(column, real.keys())
     const fix =
       close === undefined ? `It has: ${[...real.keys()].slice(0, 12).join(', ')}.` : `Did you mean "${close}"?`
-    return [problem('warehouse/missing-column', `Source "${source}" has no column "${column}".`, at, fix)]
+    const title = titles.get(source) ?? `Source "${source}"`
+    return [problem('warehouse/missing-column', `${title} has no column "${column}".`, at, fix)]
   })
+}
+
+/** The columns that a list of pairs has whatever the project says, said where the list is named. */
+function missingPairs(
+  project: Project,
+  { source, title }: IdentityList,
+  real: Columns | undefined,
+): readonly Diagnostic[] {
+  const missing = PAIR_COLUMNS.filter((column) => real && !real.has(column))
+  if (source.relation.kind !== 'pairs' || missing.length === 0) return []
+  const at = project.places?.relations.get(source.name) ?? source.at
+  const named = missing.map((column) => `"${column}"`).join(' and ')
+  const message = `${title} has no ${missing.length > 1 ? 'columns' : 'column'} ${named}.`
+  const fix = `Name its columns under "identifiers:"; without that it has ${PAIR_COLUMNS.join(', ')}.`
+  return [problem('warehouse/missing-column', message, at, fix)]
 }
 
 function namedColumns(project: Project): readonly ColumnPlace[] {
@@ -180,6 +224,8 @@ function fragmentsOf(project: Project): readonly Fragment[] {
     [...entity.traits.values()].flatMap(({ definition }): readonly Fragment[] => {
       const base = { entity: entity.name }
       if (definition.kind === 'sql') return [{ ...base, ...definition, isCondition: false }]
+      if (definition.kind === 'members')
+        return definition.where ? sqlIn(definition.where, { entity: entity.of ?? '' }) : []
       if (definition.kind !== 'aggregate' || !definition.where) return []
       return sqlIn(definition.where, { ...base, source: definition.source })
     }),
@@ -215,7 +261,7 @@ async function checkFragment(project: Project, session: Session, fragment: Fragm
       steps.add(stepName(one), `SQL model ${one.name}`, relationSql(project, session, one))
   const query = source
     ? sql`select ${value} from (select * from ${subquery(project, session, source)}) as s`
-    : sql`select ${value} from (select ${emptyProfile(session, entity)}) as p`
+    : sql`select ${value} from (select ${emptyProfile(project, session, entity)}) as p`
   try {
     const [type] = (await session.describe(steps.select(query))).values()
     if (!fragment.isCondition || type === 'boolean' || type === 'unknown') return []
@@ -227,15 +273,15 @@ async function checkFragment(project: Project, session: Session, fragment: Fragm
 
 function subquery(project: Project, session: Session, source: Source): Sql {
   const relation = relationSql(project, session, source)
-  return source.relation.kind === 'sql' ? sql`(${relation}) as model` : relation
+  return plain(source).kind === 'sql' ? sql`(${relation}) as model` : relation
 }
 
 /** One profile of nulls: what is not typed takes any type that it meets. */
-function emptyProfile(session: Session, entity: Entity): Sql {
+function emptyProfile(project: Project, session: Session, entity: Entity): Sql {
   const columns = [
-    ...BUILT_IN,
+    ...builtInColumns(project, entity).map((column) => [column.name, column.type] as const),
     ...entity.identifiers.map((one) => [`all_${one.name}`, 'list'] as const),
-    ...[...entity.traits.values()].map((trait) => [trait.name, trait.type] as const),
+    ...traitColumns(entity.traits).map((trait) => [trait.name, trait.type] as const),
   ]
   return join(
     columns.map(([name, type]) => {

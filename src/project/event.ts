@@ -13,6 +13,8 @@ export interface EventSource {
   readonly scope: Scope
   /** True when the source says when a row happened (`at:`). */
   readonly hasTime: boolean
+  /** Of a source whose rows belong to no profile of the entity: why. */
+  readonly strange?: string | undefined
 }
 
 /** What may stand beside `did` and `did_not`. */
@@ -47,6 +49,10 @@ export function readEvent(
   const before = given.problems.length
   const source = of.kind === 'scalar' ? sources.get(of.text) : undefined
   if (of.kind !== 'scalar' || source === undefined) return unknownSource(of, sources, given)
+  if (source.strange !== undefined) {
+    given.problems.push(problem('ref/unknown-identifier', source.strange, of.at()))
+    return undefined
+  }
   const event = { source: of.text, ...readOptions(dict, source, given) }
   if (given.problems.length > before) return undefined
   return {

@@ -34,10 +34,13 @@ function node(kind: NodeKind, { name, tags }: Named, needs: readonly string[]): 
 }
 
 function sourceNeeds(source: Source): readonly string[] {
-  const { relation } = source
-  const read =
-    relation.kind === 'sql' ? relation.pieces.flatMap((one) => (typeof one === 'string' ? [] : one.source)) : []
-  return [...read, ...source.belongsTo.keys()].map((name) => `source:${name}`)
+  return [...readsOf(source), ...source.belongsTo.keys()].map((name) => `source:${name}`)
+}
+
+/** The sources that an SQL model names. */
+function readsOf({ relation }: Source): readonly string[] {
+  const plain = relation.kind === 'pairs' ? relation.of : relation
+  return plain.kind === 'sql' ? plain.pieces.flatMap((one) => (typeof one === 'string' ? [] : one.source)) : []
 }
 
 function entityNeeds(project: Project, entity: Entity): readonly string[] {
@@ -46,7 +49,9 @@ function entityNeeds(project: Project, entity: Entity): readonly string[] {
     source.identifiers.some(({ type }) => types.has(type)),
   )
   const read = [...entity.traits.values()].flatMap(traitSources)
-  return [...identified.map(({ name }) => name), ...read].map((name) => `source:${name}`)
+  const listed = [entity.always, entity.never].flatMap((list) => (list === undefined ? [] : readsOf(list)))
+  const members = entity.of === undefined ? [] : [`entity:${entity.of}`]
+  return [...members, ...[...identified.map(({ name }) => name), ...read, ...listed].map((name) => `source:${name}`)]
 }
 
 function traitSources({ definition }: Trait): readonly string[] {
@@ -55,6 +60,7 @@ function traitSources({ definition }: Trait): readonly string[] {
       return definition.columns.map(({ source }) => source)
     case 'aggregate':
       return [definition.source, ...parentsIn(definition)]
+    case 'members':
     case 'expression':
     case 'sql':
       return []

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { type Diagnostic, problem } from '../error.ts'
+import { LIST_KEYS } from './identity-lists.ts'
 import { type SourceFile, sourceFile } from './place.ts'
 import { child, type Dict, type Node, type Scalar } from './tree.ts'
 import { type SecretFiles, withValues, withVars } from './variables.ts'
@@ -66,15 +67,20 @@ function readYaml(root: string, path: string, problems: Diagnostic[]): Dict | un
   return undefined
 }
 
-/** The `.sql` files that sources name, wherever they lie; what does not exist is said where it is named. */
+/** The `.sql` files that sources and lists name, wherever they lie; what does not exist is said where it is named. */
 function namedSql(root: string, files: Loaded['files']): readonly string[] {
-  const sources = files.flatMap((file) => maps(child(file.root, 'sources')))
-  const paths = sources.flatMap(({ value }) => {
+  const owners = files.flatMap(({ root: dict }) => [
+    ...maps(child(dict, 'sources')),
+    ...maps(child(dict, 'entities')).flatMap(({ value }) => maps(value).filter(({ key }) => LISTS.has(key.text))),
+  ])
+  const paths = owners.flatMap(({ value }) => {
     const sql = value.kind === 'dict' ? child(value, 'sql') : undefined
     return sql?.kind === 'scalar' && /^\S+\.sql$/.test(sql.text) ? [sql.text.replace(/^\.\//, '')] : []
   })
   return paths.filter((path) => existsSync(join(root, path)))
 }
+
+const LISTS: ReadonlySet<string> = new Set(Object.values(LIST_KEYS))
 
 function maps(node: Node | undefined): Dict['entries'] {
   return node?.kind === 'dict' ? node.entries : []

@@ -30,6 +30,11 @@ function madeOfPersonal(project: Project, entity: Entity, { definition }: Trait)
       // How many different addresses somebody has is no address.
       if (!('of' in definition.measure) || definition.measure.kind === 'count_distinct') return false
       return speaksOfPersonal(project, entity, definition.measure.of, definition.source)
+    case 'members': {
+      const members = project.entities.get(entity.of ?? '')
+      if (!('of' in definition.measure) || definition.measure.kind === 'count_distinct' || !members) return false
+      return speaksOfPersonal(project, members, definition.measure.of, undefined)
+    }
     case 'expression':
       return speaksOfPersonal(project, entity, definition.expression, undefined)
     case 'sql':

@@ -79,6 +79,10 @@ export interface Source extends Named {
   readonly updatedAt: string | undefined
   /** When the row reached the warehouse. */
   readonly loadedAt: string | undefined
+  /** Hours before the newest `loadedAt` from which rows are read again: how late a row may still arrive. */
+  readonly overlapHours: number
+  /** False: a build stops when a source that had rows has none. */
+  readonly mayBeEmpty: boolean
   /** One entry per column that holds an identifier, in YAML order. */
   readonly identifiers: readonly SourceIdentifier[]
   /** Declared types by column. `at`, `updated_at` and `loaded_at` are timestamps unless declared; identifiers text. */
@@ -89,6 +93,11 @@ export interface Source extends Named {
 }
 
 export type Relation =
+  | PlainRelation
+  /** Rows of (type_a, value_a, type_b, value_b), read as a column for each side and each of these identifier types. */
+  | { readonly kind: 'pairs'; readonly of: PlainRelation; readonly types: readonly string[] }
+
+export type PlainRelation =
   | { readonly kind: 'table'; readonly schema: string | undefined; readonly table: string }
   | { readonly kind: 'file'; readonly path: string; readonly format: FileFormat }
   /** A select with `ref`, `source` and `var` left as holes: text pieces and the sources between them. */
@@ -102,10 +111,29 @@ export interface SourceIdentifier {
 }
 
 export interface Entity extends Named {
+  /** The entity whose profiles are its members; undefined = none: a household is `of: customer`. */
+  readonly of: string | undefined
   /** Identifier types, strongest first. */
   readonly identifiers: readonly IdentifierType[]
+  /**
+   * Lists of identifiers that are, or never are, one profile, as sources whose rows name them. They are in no other
+   * map: nothing else may name them.
+   */
+  readonly always: Source | undefined
+  readonly never: Source | undefined
+  readonly guard: IdentityGuard
   /** In YAML order; `resolve` has found that they form no cycle. */
   readonly traits: ReadonlyMap<string, Trait>
+}
+
+/** What stops an identity graph before it is published. */
+export interface IdentityGuard {
+  /** The most identifiers that one profile may have; undefined = no bound. */
+  readonly maxProfileSize: number | undefined
+  /** The share of the published profiles, 0 to 1, that may merge away in one build; undefined = no bound. */
+  readonly maxMergeRate: number | undefined
+  /** `quarantine`: of a profile that is too large, the weakest identifiers join nobody. `fail`: nothing is published. */
+  readonly onViolation: 'fail' | 'quarantine'
 }
 
 export interface IdentifierType {
@@ -115,6 +143,8 @@ export interface IdentifierType {
   readonly link: boolean
   /** A value seen with more than so many distinct values of one stronger type joins nobody. */
   readonly maxFanout: number | undefined
+  /** The most distinct values of the type that one profile may have; undefined = no bound. */
+  readonly limit: number | undefined
   /** Values (after normalising) that are no identifier: exact texts and `/regular expressions/`; defaults included. */
   readonly block: readonly Block[]
 }
@@ -136,6 +166,8 @@ export type TraitDefinition =
       readonly kind: 'pick'
       readonly columns: readonly { readonly source: string; readonly column: string }[]
       readonly by: PickBy
+      /** True: `<trait>__source` says from which source the value came. */
+      readonly withSource: boolean
     }
   | {
       readonly kind: 'aggregate'
@@ -144,11 +176,22 @@ export type TraitDefinition =
       readonly where: Condition | undefined
       readonly within: Duration | undefined
     }
+  /** Over the profiles of the entity that this one groups (`of:`): `measure` and `where` speak of their traits. */
+  | { readonly kind: 'members'; readonly measure: Measure; readonly where: Condition | undefined }
   | { readonly kind: 'expression'; readonly expression: Expression }
   /** One expression of the warehouse's own SQL over the other traits of the profile. */
   | { readonly kind: 'sql'; readonly text: string; readonly uses: readonly string[]; readonly at: At }
 
-export type PickBy = 'priority' | 'most_recent' | 'most_frequent' | 'first' | 'longest'
+export type PickBy =
+  | 'priority'
+  | 'most_recent'
+  | 'most_frequent'
+  | 'first'
+  | 'longest'
+  | 'min'
+  | 'max'
+  | 'any_true'
+  | 'concat_distinct'
 
 export type Measure =
   | { readonly kind: 'count' | 'exists' }

@@ -4,7 +4,7 @@ import { cycles, type Need, ring } from './cycles.ts'
 import { find, placed, wantedIn } from './find.ts'
 import type { Condition } from './language.ts'
 import type { Entity, Segment, Source } from './project.ts'
-import { header, isAttributed, type Resolving } from './resolving.ts'
+import { header, isAttributed, ofNobody, type Resolving } from './resolving.ts'
 import type { SegmentShape } from './schema.ts'
 import { type EntityNames, entityScope, type Scope, sourceScope } from './scope.ts'
 import type { Scalar } from './tree.ts'
@@ -18,19 +18,19 @@ export interface EntityScope {
   readonly events: ReadonlyMap<string, EventSource>
 }
 
-/** The scope of conditions on an entity: its traits, and every source whose rows belong to its people. */
+/** The scope of conditions on an entity: its traits, and every source, those whose rows belong to nobody marked so. */
 export function scopeOf(
   entity: Entity,
   names: EntityNames,
   sources: ReadonlyMap<string, Source>,
   timezone: string,
 ): EntityScope {
-  const mine = [...sources.values()].filter((source) => isAttributed(source, entity, sources))
-  const events = mine.map((source): [string, EventSource] => [
+  const events = [...sources.values()].map((source): [string, EventSource] => [
     source.name,
     {
       scope: sourceScope({ source, sources, entity: names, timezone }),
       hasTime: source.occurredAt !== undefined,
+      strange: isAttributed(source, entity, sources) ? undefined : ofNobody(source, entity),
     },
   ])
   return { entity, names, events: new Map(events) }

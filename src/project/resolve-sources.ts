@@ -1,13 +1,15 @@
 import { problem } from '../error.ts'
-import type { FileFormat, ValueType } from '../sql/dialect.ts'
+import type { Unit, ValueType } from '../sql/dialect.ts'
 import { cycles, ring } from './cycles.ts'
 import { find, wantedIn } from './find.ts'
-import type { Relation, Source, SourceIdentifier } from './project.ts'
+import { identifierColumns, type WrittenIdentifier, writtenColumns } from './identifier-columns.ts'
+import { keyPlace } from './key-place.ts'
+import type { PlainRelation, Source, SourceIdentifier } from './project.ts'
+import { relationOf } from './resolve-relation.ts'
 import { header, type Resolving } from './resolving.ts'
 import type { SourceShape } from './schema.ts'
 import type { Entry } from './shapes.ts'
-import { sqlModel } from './sql-model.ts'
-import type { Scalar } from './tree.ts'
+import { parseDuration } from './time.ts'
 import type { Item } from './validate.ts'
 
 /** Every source of which at least the relation is known. `identifierTypes`: declared type → its entity. */
@@ -18,7 +20,8 @@ export function resolveSources(
   const { items } = context.validated.sources
   const sources = new Map<string, Source>()
   for (const item of items.values()) {
-    const relation = relationOf(context, item)
+    const owner = { name: item.name, what: `Source "${item.name}"`, at: item.key.at() }
+    const relation = relationOf(context, owner, item.value)
     if (!relation) continue
     sources.set(item.name, sourceOf(context, item, relation, identifierTypes))
     keepPlaces(context, item)
@@ -31,11 +34,12 @@ export function resolveSources(
 function sourceOf(
   context: Resolving,
   item: Item<SourceShape>,
-  relation: Relation,
+  relation: PlainRelation,
   identifierTypes: ReadonlyMap<string, { readonly entity: string }>,
 ): Source {
   const { value } = item
-  const identifiers = (value.identifiers ?? []).flatMap((one) => identifiersOf(context, one, identifierTypes))
+  const named = (value.identifiers ?? []).flatMap((one) => identifiersOf(context, one, identifierTypes))
+  const identifiers = groupsLast(context, named, identifierTypes)
   const columns = value.columns ?? []
   return {
     ...header(item),
@@ -45,6 +49,8 @@ function sourceOf(
     occurredAt: value.at?.text,
     updatedAt: value.updated_at?.text,
     loadedAt: value.loaded_at?.text,
+    overlapHours: overlapOf(context, item),
+    mayBeEmpty: value.may_be_empty ?? false,
     identifiers,
     types: typesOf(value, identifiers),
     pii: new Map(columns.flatMap(({ key, value: { pii } }) => (pii === undefined ? [] : [[key.text, pii]]))),
@@ -52,80 +58,55 @@ function sourceOf(
   }
 }
 
+const DEFAULT_OVERLAP = 96
+
+/** In hours; a part of one counts as whole, a longer unit as its longest. */
+function overlapOf({ problems }: Resolving, { name, node, value }: Item<SourceShape>): number {
+  const { overlap, loaded_at: loadedAt } = value
+  if (!overlap) return DEFAULT_OVERLAP
+  if (!loadedAt) {
+    const message = `Source "${name}" needs "loaded_at": "overlap" is counted from it.`
+    const fix =
+      'Name under `loaded_at:` the column that says when a row reached the warehouse, or leave `overlap:` out.'
+    problems.push(problem('project/missing-key', message, keyPlace(node, 'overlap'), fix))
+  }
+  const duration = parseDuration(overlap.text)
+  const hours = duration && Math.ceil((duration.amount * SECONDS[duration.unit]) / 3600)
+  if (hours !== undefined && hours <= CENTURY) return hours
+  const message = `"${overlap.text}" is no ${duration ? 'overlap: it is longer than 100 years' : 'duration'}.`
+  problems.push(problem('project/wrong-type', message, overlap.at(), 'Write 3 days, or 12 hours.'))
+  return DEFAULT_OVERLAP
+}
+
+const SECONDS: Readonly<Record<Unit, number>> = {
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 7 * 86_400,
+  month: 31 * 86_400,
+  quarter: 92 * 86_400,
+  year: 366 * 86_400,
+}
+
+const CENTURY = 100 * 366 * 24
+
 /** The warehouse is asked later whether what is named here exists. */
 function keepPlaces({ places }: Resolving, { name, value }: Item<SourceShape>): void {
   const relation = value.table ?? value.file ?? value.sql
   if (relation) places.relations.set(name, relation.at())
-  const identifiers = (value.identifiers ?? []).flatMap((one) => columnsOf(one.value))
   const named = [
     ...[value.key, value.at, value.updated_at, value.loaded_at].filter((one) => one !== undefined),
-    ...identifiers.flatMap(({ column, country }) => (country ? [column, country] : [column])),
+    ...(value.identifiers ?? []).flatMap(writtenColumns),
     ...(value.columns ?? []).map((one) => one.key),
     ...(value.belongs_to ?? []).map((one) => one.value),
   ]
   places.columns.push(...named.map((one) => ({ source: name, column: one.text, at: one.at() })))
 }
 
-function relationOf(context: Resolving, item: Item<SourceShape>): Relation | undefined {
-  const { table, file, sql } = item.value
-  const given = [table, file, sql].filter((one) => one !== undefined)
-  const [, second] = given
-  if (second) {
-    const message = `Source "${item.name}" is read from one place: "table", "file" or "sql".`
-    context.problems.push(problem('project/wrong-type', message, second.at(), 'Keep one of them.'))
-    return undefined
-  }
-  if (table) return tableOf(context, table)
-  if (file) return fileOf(context, file)
-  if (sql) return sqlModel(context, item.name, sql)
-  const message = `Source "${item.name}" needs "table", "file" or "sql".`
-  context.problems.push(problem('project/missing-key', message, item.key.at()))
-  return undefined
-}
-
-function tableOf(context: Resolving, written: Scalar): Relation | undefined {
-  const parts = written.text.split('.')
-  const [first = '', second] = parts
-  if (parts.length <= 2 && parts.every((part) => part.trim() !== ''))
-    return second === undefined
-      ? { kind: 'table', schema: undefined, table: first }
-      : { kind: 'table', schema: first, table: second }
-  const message = `"${written.text}" is no table: a name, or a schema and a name.`
-  context.problems.push(problem('project/wrong-type', message, written.at(), 'Write raw.orders.'))
-  return undefined
-}
-
-const FORMATS: Readonly<Record<string, FileFormat>> = {
-  csv: 'csv',
-  parquet: 'parquet',
-  json: 'json',
-  ndjson: 'json',
-  jsonl: 'json',
-}
-
-function fileOf(context: Resolving, written: Scalar): Relation | undefined {
-  const ending = /\.([a-z]+)(\.gz)?$/.exec(written.text)?.[1] ?? ''
-  const format = FORMATS[ending]
-  if (!format) {
-    const fix = 'A file ends in .csv, .parquet, .json or .ndjson.'
-    context.problems.push(problem('project/wrong-type', `"${written.text}" is of no known format.`, written.at(), fix))
-    return undefined
-  }
-  const dialect = context.settings.warehouse?.dialect
-  if (dialect && dialect.files(written.text, format, new Map()) === undefined) {
-    const message = `A warehouse of type "${dialect.type}" reads no files.`
-    const fix = 'Load the file into a table and name it with `table:`.'
-    context.problems.push(problem('project/not-supported', message, written.at(), fix))
-    return undefined
-  }
-  return { kind: 'file', path: written.text, format }
-}
-
-type Columns = NonNullable<SourceShape['identifiers']>[number]
-
 function identifiersOf(
   context: Resolving,
-  { key, value }: Columns,
+  written: WrittenIdentifier,
   types: ReadonlyMap<string, { readonly entity: string }>,
 ): readonly SourceIdentifier[] {
   const { entities } = context.validated
@@ -134,19 +115,23 @@ function identifiersOf(
   const isSure = entities.items.size === entities.names.size
   if (isSure) {
     const names = new Map(declared.map((one: Entry<unknown>) => [one.key.text, one.key.at()]))
-    find(key, types, { code: 'ref/unknown-identifier', what: 'Identifier type', names }, context.problems)
+    find(written.key, types, { code: 'ref/unknown-identifier', what: 'Identifier type', names }, context.problems)
   }
-  return columnsOf(value).map(({ column, country }) => ({
-    type: key.text,
-    column: column.text,
-    country: country?.text,
-  }))
+  return identifierColumns(written)
 }
 
-/** A column, a column with its country, or several. */
-function columnsOf(value: Columns['value']): readonly { column: Scalar; country?: Scalar | undefined }[] {
-  const list = Array.isArray(value) ? value : [value]
-  return list.map((one) => ('kind' in one ? { column: one } : one))
+/**
+ * The identifiers of groups (`of:`) after all others: the first one says whose profiles the rows are that name nobody,
+ * and a group has no such profiles.
+ */
+function groupsLast(
+  { validated: { entities } }: Resolving,
+  identifiers: readonly SourceIdentifier[],
+  types: ReadonlyMap<string, { readonly entity: string }>,
+): readonly SourceIdentifier[] {
+  const isGroup = ({ type }: SourceIdentifier) =>
+    entities.items.get(types.get(type)?.entity ?? '')?.value.of !== undefined
+  return [...identifiers.filter((one) => !isGroup(one)), ...identifiers.filter(isGroup)]
 }
 
 /** Declared types; times are timestamps and identifiers text unless declared otherwise. */

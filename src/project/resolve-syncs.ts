@@ -9,6 +9,7 @@ import { type EntityScope, excluded, type SegmentNames, whereOf } from './resolv
 import { header, type Resolving } from './resolving.ts'
 import type { SyncShape } from './schema.ts'
 import { shaped } from './shape.ts'
+import { shareOf } from './share.ts'
 import { fieldsOf, keysOf, missingFields } from './sync-fields.ts'
 import type { Dict, Scalar } from './tree.ts'
 import type { Item } from './validate.ts'
@@ -44,7 +45,7 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const people = audienceOf(context, scope, value.audience)
   const after = afterOf(context, item)
   refuseOwned(context, item)
-  const maxRemoved = value.guard?.max_removed && shareOf(context, value.guard.max_removed)
+  const maxRemoved = value.guard?.max_removed && shareOf(problems, value.guard.max_removed, 'rows')
   if (!connected || !people) return undefined
   const { connector, destination } = connected
   const mode = modeOf(context, item, connector)
@@ -161,15 +162,6 @@ function leaveFix(connector: Connector<unknown, unknown>, word: string): string 
   const verbs = [...connector.leaves.map((one) => one.verb), 'keep']
   const close = nearest(word, verbs)
   return `${close ? `Did you mean "${close}"? ` : ''}It can: ${verbs.join(', ')}.`
-}
-
-/** `10%` as 0.1. */
-function shareOf({ problems }: Resolving, written: Scalar): number | undefined {
-  const share = /^(\d+(?:\.\d+)?)\s*%$/.exec(written.text)?.[1]
-  if (share !== undefined && Number(share) <= 100) return Number(share) / 100
-  const message = `"${written.text}" is no share of the rows.`
-  problems.push(problem('project/wrong-type', message, written.at(), 'Write a percentage, such as 10%.'))
-  return undefined
 }
 
 function afterOf(context: Resolving, item: Item<SyncShape>): readonly string[] {

@@ -1,7 +1,9 @@
 import { type At, type Diagnostic, problem, warning } from '../error.ts'
+import { checkEntitySources } from './entity-sources.ts'
 import { find, wantedIn } from './find.ts'
+import { LIST_KEYS } from './identity-lists.ts'
 import { place } from './place.ts'
-import type { Entity, Project } from './project.ts'
+import type { Entity, Project, Source } from './project.ts'
 import { resolveDestinations } from './resolve-destinations.ts'
 import { identifierTypes, resolveEntities } from './resolve-entities.ts'
 import { type EntityScope, resolveSegments, scopeOf } from './resolve-segments.ts'
@@ -36,17 +38,14 @@ export function resolve(
     places,
   }
   const sources = resolveSources(context, identifierTypes(context))
-  const scopes = new Map<string, EntityScope>()
-  for (const entity of resolveEntities(context).values()) {
-    const { traits, names } = resolveTraits(context, entity, sources)
-    const whole: Entity = { ...entity, traits }
-    scopes.set(entity.name, scopeOf(whole, names, sources, settings.timezone))
-  }
+  const scopes = resolveScopes(context, sources)
   checkTraits(context)
   const { segments, names } = resolveSegments(context, scopes)
   const connected = resolveDestinations(context)
   const syncs = resolveSyncs(context, { connected, entities: scopes, segments: names })
   checkUnused(context)
+  const entities = new Map([...scopes].map(([name, { entity }]) => [name, entity]))
+  checkEntitySources(context, [...entities.values()], sources)
   if (!settings.target) return { project: undefined, diagnostics: problems }
   const project: Project = {
     name: settings.name,
@@ -57,7 +56,7 @@ export function resolve(
     phoneCountry: settings.phoneCountry,
     now: settings.now,
     sources,
-    entities: new Map([...scopes].map(([name, { entity }]) => [name, entity])),
+    entities,
     segments,
     destinations: new Map([...connected].map(([name, { destination }]) => [name, destination])),
     syncs,
@@ -65,6 +64,19 @@ export function resolve(
     places,
   }
   return { project, diagnostics: problems }
+}
+
+/** Every entity with its traits, in the order of the files. */
+function resolveScopes(context: Resolving, sources: ReadonlyMap<string, Source>): ReadonlyMap<string, EntityScope> {
+  const scopes = new Map<string, EntityScope>()
+  const entities = [...resolveEntities(context).values()]
+  const isGroup = ({ of }: Pick<Entity, 'of'>) => of !== undefined
+  // Traits of a group speak of the traits of its members.
+  for (const entity of [...entities.filter((one) => !isGroup(one)), ...entities.filter(isGroup)]) {
+    const { traits, names } = resolveTraits(context, entity, sources, scopes.get(entity.of ?? '')?.names)
+    scopes.set(entity.name, scopeOf({ ...entity, traits }, names, sources, context.settings.timezone))
+  }
+  return new Map(entities.flatMap(({ name }) => [scopes.get(name)].flatMap((one) => (one ? [[name, one]] : []))))
 }
 
 /** Traits stand under the name of an entity. */
@@ -84,12 +96,15 @@ function checkTraits({ validated, problems }: Resolving): void {
   )
 }
 
-/** SQL files that no source names are computed by nobody. */
+/** SQL files that no source and no list names are computed by nobody. */
 function checkUnused({ validated, problems }: Resolving): void {
-  const used = new Set(
-    [...validated.sources.items.values()].map(({ value }) => value.sql?.text.trim().replace(/^\.\//, '')),
-  )
-  const isSure = validated.sources.items.size === validated.sources.names.size
+  const { sources, entities } = validated
+  const owners = [
+    ...[...sources.items.values()].map(({ value }) => value),
+    ...[...entities.items.values()].flatMap(({ value }) => Object.values(LIST_KEYS).map((key) => value[key])),
+  ]
+  const used = new Set(owners.map((value) => value?.sql?.text.trim().replace(/^\.\//, '')))
+  const isSure = sources.items.size === sources.names.size && entities.items.size === entities.names.size
   for (const file of validated.loaded.sqlFiles)
     if (isSure && !used.has(file.path)) {
       const name = file.path.replace(/^.*\/|\.sql$/g, '')

@@ -28,21 +28,39 @@ export function header({ name, key, value }: Item<Header>): Named {
 }
 
 /**
- * Whether rows of a source belong to people of an entity: by an identifier, as profiles of their
+ * Whether rows of a source belong to profiles of an entity: by an identifier, as profiles of their
  * own, or through a parent (`belongs_to`).
  */
 export function isAttributed(
   source: Source,
-  entity: Pick<Entity, 'identifiers'>,
+  entity: Pick<Entity, 'identifiers' | 'of'>,
   sources: ReadonlyMap<string, Source>,
   seen: ReadonlySet<string> = new Set(),
 ): boolean {
-  if (source.identifiers.some((one) => entity.identifiers.some((type) => type.name === one.type))) return true
-  if (source.category === 'profile' && source.key !== undefined) return true
+  if (source.identifiers.some((one) => isOf(entity, one.type)) || makesProfiles(source, entity)) return true
   if (seen.has(source.name)) return false
   const deeper = new Set([...seen, source.name])
   return [...source.belongsTo.keys()].some((name) => {
     const parent = sources.get(name)
     return parent !== undefined && isAttributed(parent, entity, sources, deeper)
   })
+}
+
+/** What is said of a source that is not attributed to an entity. */
+export function ofNobody(source: Source, entity: Pick<Entity, 'name'>): string {
+  return `Source "${source.name}" has no identifier of entity "${entity.name}", so its rows belong to nobody.`
+}
+
+/**
+ * Whether rows of a source that name nobody are profiles of an entity by themselves: those of a profile source with a
+ * key, of the entity to which its first identifier belongs. A group (`of:`) has no such profiles.
+ */
+export function makesProfiles(source: Source, entity: Pick<Entity, 'identifiers' | 'of'>): boolean {
+  const [first] = source.identifiers
+  const isOurs = first === undefined || isOf(entity, first.type)
+  return source.category === 'profile' && source.key !== undefined && entity.of === undefined && isOurs
+}
+
+function isOf(entity: Pick<Entity, 'identifiers'>, type: string): boolean {
+  return entity.identifiers.some(({ name }) => name === type)
 }

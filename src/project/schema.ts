@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
 import { z } from 'zod'
 import { entries, jsonSchema, planned, scalar, scalars, tree } from './shapes.ts'
+import { STRATEGIES, STRATEGIES_TOLD } from './strategies.ts'
 
 /** What everything that an analyst names may say. */
 const named = {
@@ -58,11 +59,25 @@ const identifierColumn = z.object({
 
 const columnName = scalar('A column.')
 
+const identifierColumns = z.union([columnName, identifierColumn, z.array(z.union([columnName, identifierColumn]))])
+
+/** Where the rows of a source or of a list are. */
+const relation = {
+  table: scalar('A table or view: raw.orders.').optional(),
+  file: scalar('Files, where the warehouse reads them: data/*.csv, *.parquet or *.json.').optional(),
+  sql: scalar('A select, or the path of one that ends in .sql.').optional(),
+}
+
+const elsewhere = { dbt: 'does not read a dbt project; name the table with `table:`' }
+
+const mayBeEmpty = z
+  .boolean()
+  .describe('true: no rows are no reason to stop. Default: a build stops where there were rows and now are none.')
+  .optional()
+
 export const sourceShape = planned(
   z.object({
-    table: scalar('A table or view: raw.orders.').optional(),
-    file: scalar('Files, where the warehouse reads them: data/*.csv, *.parquet or *.json.').optional(),
-    sql: scalar('A select, or the path of one that ends in .sql.').optional(),
+    ...relation,
     category: z
       .enum(['profile', 'event', 'transaction', 'product', 'consent', 'support'])
       .describe('What a row is. Default: event where `at:` is named, else profile.')
@@ -70,9 +85,16 @@ export const sourceShape = planned(
     key: scalar('The column that identifies a row.').optional(),
     at: scalar('The column that says when it happened.').optional(),
     updated_at: scalar('The column that says when the row last changed.').optional(),
-    loaded_at: scalar('The column that says when the row reached the warehouse.').optional(),
+    loaded_at: scalar(
+      'The column that says when the row reached the warehouse: only new rows are read then. A row that changes must change it.',
+    ).optional(),
+    overlap: scalar(
+      'How late a row may still arrive: so far back from the newest `loaded_at` rows are read again. Default: 96 hours.',
+      'a duration',
+    ).optional(),
+    may_be_empty: mayBeEmpty,
     identifiers: entries(
-      z.union([columnName, identifierColumn, z.array(z.union([columnName, identifierColumn]))]),
+      identifierColumns,
       'Identifier type → the column that holds it; several columns join one another.',
     ).optional(),
     columns: entries(
@@ -92,43 +114,81 @@ export const sourceShape = planned(
     tests: tree('Data tests of the source.').optional(),
     ...named,
   }),
-  { ...later, dbt: 'does not read a dbt project; name the table with `table:`' },
+  { ...later, ...elsewhere },
 )
+
+const identityList = (what: string) =>
+  planned(
+    z
+      .object({
+        ...relation,
+        identifiers: entries(
+          identifierColumns,
+          'Identifier type → the columns that hold it; a row names at least two values. Default: the rows have the columns type_a, value_a, type_b and value_b.',
+        ).optional(),
+        may_be_empty: mayBeEmpty,
+      })
+      .describe(what),
+    elsewhere,
+  )
 
 export const entityShape = planned(
   z.object({
+    of: scalar('The entity whose profiles are its members: a household is of: customer.').optional(),
     identifiers: entries(
-      planned(
-        z.object({
-          normalize: z
-            .enum(['email', 'phone', 'text', 'exact'])
-            .describe('How values are compared. Default: email for email, phone for phone, else exact.')
-            .optional(),
-          link: z.boolean().describe('false: kept on the profile, joins nobody.').optional(),
-          max_fanout: z
-            .number()
-            .int()
-            .positive()
-            .describe('A value seen with more values of one stronger type joins nobody.')
-            .optional(),
-          block: z
-            .array(scalar('A value, or a pattern between slashes.'))
-            .describe('Values that identify nobody, added to the default list.')
-            .optional(),
-        }),
-        { limit: 'does not limit identifiers per profile' },
-      ),
+      z.object({
+        normalize: z
+          .enum(['email', 'phone', 'text', 'exact'])
+          .describe('How values are compared. Default: email for email, phone for phone, else exact.')
+          .optional(),
+        link: z.boolean().describe('false: kept on the profile, joins nobody.').optional(),
+        limit: z
+          .number()
+          .int()
+          .positive()
+          .describe('The most values that one profile may have: what would join more is left apart.')
+          .optional(),
+        max_fanout: z
+          .number()
+          .int()
+          .positive()
+          .describe(
+            'A value seen with more values of one stronger type joins nobody; with `of:` also one seen with more members.',
+          )
+          .optional(),
+        block: z
+          .array(scalar('A value, or a pattern between slashes.'))
+          .describe('Values that identify nobody, added to the default list.')
+          .optional(),
+      }),
       'Identifier types, strongest first.',
     ),
+    always_merge: identityList('Pairs of identifiers that are one profile, whatever `limit` says.').optional(),
+    never_merge: identityList('Pairs of identifiers that are never one profile.').optional(),
+    guard: z
+      .object({
+        max_profile_size: z
+          .number()
+          .int()
+          .positive()
+          .describe('The most identifiers that one profile may have. Default: no bound.')
+          .optional(),
+        max_merge_rate: scalar(
+          'The share of the published profiles that may merge into others at once: 2%. Default: no bound.',
+          'a share like 2%',
+        ).optional(),
+        on_violation: z
+          .enum(['fail', 'quarantine'])
+          .describe(
+            'fail (the default): nothing is published. quarantine: the weakest identifiers of a profile over max_profile_size join nobody; max_merge_rate still fails.',
+          )
+          .optional(),
+      })
+      .describe('Limits that stop a build before it is published.')
+      .optional(),
     ...named,
   }),
-  {
-    ...later,
-    of: 'does not group profiles of another entity',
-    never_merge: 'does not keep people apart by list',
-    always_merge: 'does not join people by list',
-    guard: 'does not guard identity',
-  },
+  later,
 )
 
 const expression = (what: string) => scalar(what, 'an expression')
@@ -136,10 +196,13 @@ const expression = (what: string) => scalar(what, 'an expression')
 export const traitShape = planned(
   z.object({
     pick: scalar('The column whose value becomes the trait.').optional(),
-    from: scalars('The source, or for `pick` the sources in order: contacts, orders.billing_email.').optional(),
-    by: z
-      .enum(['priority', 'most_recent', 'most_frequent', 'first', 'longest'])
-      .describe('Which value wins. Default: priority, the order of `from`.')
+    from: scalars(
+      'The source, or for `pick` the sources in order: contacts, orders.billing_email. With `of:` also the members: customer.',
+    ).optional(),
+    by: z.enum(STRATEGIES).describe(STRATEGIES_TOLD).optional(),
+    source: z
+      .boolean()
+      .describe('true: column `<trait>__source` says from which source the picked value came.')
       .optional(),
     count: scalar('rows: how many rows there are.').optional(),
     count_distinct: expression('How many different values there are.').optional(),
@@ -151,7 +214,7 @@ export const traitShape = planned(
     last: expression('The value of the latest row.').optional(),
     most_frequent: expression('The value that occurs most.').optional(),
     exists: z.literal(true).describe('true where there is any row.').optional(),
-    where: condition("the source's columns").optional(),
+    where: condition("the source's columns, or the traits of members").optional(),
     within: scalar('Only rows so recent: 90 days.', 'a duration').optional(),
     expr: expression('An expression over other traits.').optional(),
     sql: scalar("One expression in the warehouse's own SQL over other traits.").optional(),

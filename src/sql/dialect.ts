@@ -70,6 +70,8 @@ export interface Dialect extends Quoting {
   shift(time: Sql, amount: Sql | number, unit: Unit): Sql
   /** The instant at which the unit that holds `instant` begins in an IANA time zone. Weeks begin on Monday. */
   truncate(unit: Unit, instant: Sql, zone: string): Sql
+  /** Microseconds from the beginning of 1970 to an instant, as a whole number. */
+  epoch(instant: Sql): Sql
   /** Whole calendar days from `a` to `b`, both dates. */
   daysBetween(a: Sql, b: Sql): Sql
   /** The warehouse's own clock at the start of the statement: leases, holds and audit; never for models. */
@@ -85,6 +87,11 @@ export interface Dialect extends Quoting {
   concat(values: readonly Sql[]): Sql
   /** Texts joined with a separator; nulls are skipped, empty text when all are null. */
   joinText(values: readonly Sql[], separator: string): Sql
+  /**
+   * The text of a value as people write it: numbers without trailing zeros, `true` and `false`, dates and instants in
+   * ISO 8601 (instants in UTC with `Z`), lists as JSON. Null for what is no number (NaN, infinity).
+   */
+  plainText(value: Sql, type: ValueType): Sql
   length(value: Sql): Sql
   /** From is counted from 1. */
   substring(value: Sql, from: Sql, count?: Sql): Sql
@@ -101,16 +108,25 @@ export interface Dialect extends Quoting {
   aggregate(kind: Aggregate, value: Sql | undefined, where?: Sql): Sql
   /** True when any row fulfils `where`; false (not null) when none does. */
   anyRow(where: Sql): Sql
+  /** True when any value is true; else false when any is false; null when there is none. */
+  anyTrue(value: Sql): Sql
   /** The non-null value of the row that is first or last by `order`; later members of `order` break ties. */
   valueAt(which: 'first' | 'last', value: Sql, order: readonly Sql[], where?: Sql): Sql
-  /** An opaque aggregate of all non-null values, for `mostFrequent` only. */
+  /** An opaque aggregate of all non-null values, for `mostFrequent` only; null when there is none. */
   tally(value: Sql, where?: Sql): Sql
-  /** The most frequent value over several tallies (nulls skipped); ties go to the smallest value. */
+  /**
+   * The most frequent value over several tallies (nulls skipped); ties go to the value that the earliest tally holds,
+   * and within it to the smallest.
+   */
   mostFrequent(tallies: readonly Sql[]): Sql
+  /** The place, counted from 1, of the earliest tally that holds `mostFrequent` of them; null when it is null. */
+  mostFrequentIn(tallies: readonly Sql[]): Sql
   /** All non-null texts of a group joined with a separator, in their own order; null for none. */
   listText(value: Sql, separator: string): Sql
   /** The distinct non-null values of a group as a sorted list. */
   distinctList(value: Sql): Sql
+  /** The distinct texts in several lists (nulls skipped), sorted by code point and joined; null when there is none. */
+  joinLists(lists: readonly Sql[], separator: string): Sql
 
   /** An identifier in the form in which values are compared; null when nothing is left. `type` is what is known of it. */
   normalise(value: Sql, how: Normaliser, type?: ValueType): Sql

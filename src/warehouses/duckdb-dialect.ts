@@ -1,6 +1,6 @@
 import type { Dialect, FileFormat, Unit, ValueType } from '../sql/dialect.ts'
-import { empty, from, id, join, lines, type Sql, sql, type Table, text } from '../sql/sql.ts'
-import { call, code, exactText, fitting, jsonOf, normalised, operand, typeName } from './duckdb-values.ts'
+import { empty, from, id, join, lines, type Sql, sql, stacked, type Table, text } from '../sql/sql.ts'
+import { call, code, exactText, fitting, jsonOf, normalised, operand, plainText, typeName } from './duckdb-values.ts'
 
 /**
  * DuckDB's SQL. A session must have `TimeZone = 'UTC'` and the variable `project` (the project's folder), as ours do.
@@ -43,6 +43,7 @@ export const duckdbDialect: Dialect = {
   startOfDate: (date, zone) => sql`(cast(${date} as timestamp) at time zone ${text(zone)})`,
   shift: (time, amount, unit) => sql`(${operand(time)} + ${interval(amount, unit)})`,
   truncate,
+  epoch: (instant) => sql`epoch_us(${instant})`,
   daysBetween: (a, b) => sql`datediff('day', ${a}, ${b})`,
   clock: () => sql`current_timestamp`,
 
@@ -52,6 +53,7 @@ export const duckdbDialect: Dialect = {
   greatest: (values) => call('greatest', values),
   concat: (values) => (values.length === 0 ? sql`''` : sql`(${join(values.map(operand), ' || ')})`),
   joinText: (values, separator) => (values.length === 0 ? sql`''` : call('concat_ws', [text(separator), ...values])),
+  plainText,
   length: (value) => call('length', [value]),
   substring: (value, start, count) => call('substring', count ? [value, start, count] : [value, start]),
   contains: (value, part) => call('contains', [value, part]),
@@ -71,6 +73,7 @@ export const duckdbDialect: Dialect = {
     return sql`${code(kind)}(${value ?? sql`*`})${rows}`
   },
   anyRow: (where) => sql`(count(*) filter (where ${where}) > 0)`,
+  anyTrue: (value) => call('bool_or', [value]),
   valueAt: (which, value, order, where) => {
     // A row without a place in the order comes after all others, seen from either end; the value itself breaks ties.
     const keys = order.flatMap((key) => (which === 'first' ? [key] : [sql`${operand(key)} is not null`, key]))
@@ -78,9 +81,26 @@ export const duckdbDialect: Dialect = {
     return sql`${call(name, [value, call('row', [...keys, value])])}${present(value, where)}`
   },
   tally: (value, where) => sql`histogram(${value})${present(value, where)}`,
-  mostFrequent,
+  mostFrequent: (tallies) => {
+    const [only, ...more] = tallies
+    if (!only) return sql`null`
+    return more.length === 0 ? mostIn(only) : sql`${mostInAll(tallies)}.v`
+  },
+  mostFrequentIn: (tallies) => {
+    const [only, ...more] = tallies
+    if (!only) return sql`null`
+    return more.length === 0 ? sql`case when ${mostIn(only)} is not null then 1 end` : sql`${mostInAll(tallies)}.i`
+  },
   listText: (value, separator) => sql`string_agg(${value}, ${text(separator)} order by ${value})`,
   distinctList: (value) => sql`coalesce(list_sort(list_distinct(list(${value}))), [])`,
+  joinLists: (lists, separator) => {
+    const all = lists.length === 1 ? join(lists) : call('list_concat', lists)
+    return call('list_aggregate', [
+      call('list_sort', [call('list_distinct', [all])]),
+      sql`'string_agg'`,
+      text(separator),
+    ])
+  },
 
   normalise: normalised,
 
@@ -240,24 +260,29 @@ function filter(where: Sql): Sql {
 }
 
 /** A tally is a map from value to count. The lambdas' names must not be those of columns. */
-function mostFrequent(tallies: readonly Sql[]): Sql {
-  const [only, ...more] = tallies
-  if (!only) return sql`null`
-  if (more.length === 0)
-    return sql`
-      list_sort(list_transform(
-        map_entries(${only}),
-        lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
-      ))[1].v`
+function mostIn(tally: Sql): Sql {
+  return sql`
+    list_sort(list_transform(
+      map_entries(${tally}),
+      lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
+    ))[1].v`
+}
+
+/** How often, in which tally first, and what: of the value that comes first by these. */
+function mostInAll(tallies: readonly Sql[]): Sql {
   const counts = tallies.map((tally) => sql`coalesce(${operand(tally)}[_k], 0)`)
+  const places = tallies.map((tally, index) => sql`when ${operand(tally)}[_k] is not null then ${index + 1}`)
   return sql`
     list_sort(list_transform(
       list_distinct(list_concat(${join(tallies.map((tally) => call('map_keys', [tally])))})),
       lambda _k: {
         'n': -cast(${join(counts, ' + ')} as bigint),
+        'i': case
+          ${stacked(places)}
+        end,
         'v': _k
       }
-    ))[1].v`
+    ))[1]`
 }
 
 /** A JSON pointer (RFC 6901), which takes any key; DuckDB's `$.key` does not. */

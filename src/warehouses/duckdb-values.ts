@@ -80,6 +80,36 @@ export function exactText(value: Sql): Sql {
     end`
 }
 
+/** The text of a value as people write it; null for a number that is none. */
+export function plainText(value: Sql, type: ValueType): Sql {
+  switch (type) {
+    case 'text':
+    case 'integer':
+    case 'boolean':
+    case 'date':
+      return sql`cast(${value} as varchar)`
+    case 'timestamp':
+      return instantText(sql`cast(${value} as timestamptz)`)
+    case 'list':
+      return jsonOf(value, 'list')
+    case 'decimal':
+    case 'float':
+      return trimmedNumber(value)
+    case 'unknown':
+      // The type is known when the statement is bound, so that only one branch is left to run.
+      return sql`
+        case
+          when typeof(${value}) in ('TIMESTAMP', 'TIMESTAMP WITH TIME ZONE')
+            then ${instantText(sql`try_cast(${value} as timestamptz)`)}
+          when regexp_matches(typeof(${value}), ${text(FRACTIONAL)})
+            then ${trimmedNumber(value)}
+          when ends_with(typeof(${value}), ']')
+            then cast(to_json(${value}) as varchar)
+          else cast(${value} as varchar)
+        end`
+  }
+}
+
 /** What `typeof` says of numbers that may have decimals; not of lists of them. */
 const FRACTIONAL = '^(DOUBLE|FLOAT|DECIMAL.+\\))$'
 

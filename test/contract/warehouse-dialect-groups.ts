@@ -35,6 +35,14 @@ export function aggregateCases(bench: DialectBench): void {
     expect(await over(sales, sql`not ${bench.d.anyRow(sql`${t('n')} = 9 or ${t('n')} = 8`)}`)).toBe('true')
   })
 
+  test('anyTrue knows true, false and nothing at all', async () => {
+    const any = (...values: (string | null)[]) => over({ b: ['boolean', values] }, bench.d.anyTrue(t('b')))
+    expect(await any('false', 'true', null)).toBe('true')
+    expect(await any('false', null)).toBe('false')
+    expect(await any(null)).toBe(null)
+    expect(await any()).toBe(null)
+  })
+
   const visits: Columns = {
     v: ['text', ['x', 'y', 'z', null, 'w', 'q']],
     at: ['integer', ['1', '2', null, '3', '2', '0']],
@@ -64,7 +72,7 @@ export function aggregateCases(bench: DialectBench): void {
     }
   })
 
-  test('the most frequent value is found over several tallies; ties go to the smallest', async () => {
+  test('the most frequent value of several tallies; ties go to the tally named first, in it to the smallest', async () => {
     const words: Columns = {
       a: ['text', ['x', 'x', 'y', null, null, null]],
       b: ['text', ['y', 'z', 'z', 'z', null, null]],
@@ -74,14 +82,24 @@ export function aggregateCases(bench: DialectBench): void {
       sql`(select ${join(names.map((name) => sql`${bench.d.tally(t(name))} as ${id(name)}`))} from ${rows(bench.d, words)}) as ${id('t')}`
     const most = async (...names: string[]) =>
       (await row(sql`select ${bench.d.mostFrequent(names.map(t))} as ${id('v')} from ${tallied(...names)}`))?.v
+    const mostIn = async (...names: string[]) =>
+      (await row(sql`select ${bench.d.mostFrequentIn(names.map(t))} as ${id('v')} from ${tallied(...names)}`))?.v
     expect(await most('a')).toBe('x')
     expect(await most('b')).toBe('z')
     expect(await most('k')).toBe('m')
     expect(await most('a', 'b')).toBe('z')
     expect(await most('b', 'a', 'k')).toBe('z')
+    expect(await most('k', 'a')).toBe('m')
+    expect(await most('a', 'k')).toBe('x')
+    expect([await mostIn('a'), await mostIn('a', 'b'), await mostIn('b', 'a')]).toEqual(['1', '2', '1'])
+    expect([await mostIn('k', 'a'), await mostIn('a', 'k')]).toEqual(['1', '1'])
     expect(await over(words, bench.d.mostFrequent([bench.d.tally(t('a'), sql`${t('a')} = 'nobody'`)]))).toBe(null)
     const none = { v: ['text', [null, null]] } satisfies Columns
-    expect(await over(none, bench.d.mostFrequent([bench.d.tally(t('v')), bench.d.tally(t('v'))]))).toBe(null)
+    const nobody = bench.d.tally(t('v'))
+    expect(await over(none, sql`${nobody} is null`)).toBe('true')
+    expect(await over(none, bench.d.mostFrequent([nobody, nobody]))).toBe(null)
+    expect(await over(none, bench.d.mostFrequentIn([nobody, nobody]))).toBe(null)
+    expect(await over(none, bench.d.mostFrequentIn([nobody]))).toBe(null)
   })
 
   test('lists of a group are sorted, distinct and without nulls', async () => {
@@ -91,6 +109,23 @@ export function aggregateCases(bench: DialectBench): void {
     expect(await over({ v: ['text', [null]] }, bench.d.json(bench.d.distinctList(t('v')), 'list'))).toBe('[]')
     expect(await over({ v: ['text', ['b', null, 'a', 'b']] }, bench.d.listText(t('v'), '+'))).toBe('a+b+b')
     expect(await over({ v: ['text', [null]] }, bench.d.listText(t('v'), '+'))).toBe(null)
+    const both: Columns = { v: ['text', ['b', null, 'Z', 'b']], w: ['text', ['é', 'a, b', 'b', null]], x: ['text', []] }
+    const joined = (...names: string[]) =>
+      over(
+        both,
+        bench.d.joinLists(
+          names.map((name) => bench.d.distinctList(t(name))),
+          ', ',
+        ),
+      )
+    expect(await joined('v')).toBe('Z, b')
+    expect(await joined('v', 'x', 'w')).toBe('Z, a, b, b, é')
+    expect(await joined('x')).toBe(null)
+    expect(await joined('x', 'x')).toBe(null)
+    const missing = bench.nothing('list')
+    expect(await over(both, bench.d.joinLists([missing, bench.d.distinctList(t('v'))], '|'))).toBe('Z|b')
+    expect(await over(both, bench.d.joinLists([missing, missing], '|'))).toBe(null)
+    expect(await over(both, bench.d.joinLists([missing], '|'))).toBe(null)
     const list = { v: ['text', ['b', 'a']] } satisfies Columns
     expect(await over(list, bench.d.listHas(bench.d.distinctList(t('v')), text('a')))).toBe('true')
     expect(await over(list, bench.d.listHas(bench.d.distinctList(t('v')), text('c')))).toBe('false')

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { ValueType } from '../../src/sql/dialect.ts'
 import { sql, text } from '../../src/sql/sql.ts'
 import type { Columns, DialectBench } from './warehouse-dialect-bench.ts'
 
@@ -143,6 +144,35 @@ export function textCases(bench: DialectBench): void {
     expect(await value(bench.d.greatest([sql`2`, nothing('integer'), sql`1`]))).toBe('2')
     expect(await value(bench.d.least([nothing('integer'), nothing('integer')]))).toBe(null)
     expect(await value(bench.d.greatest([sql`5`]))).toBe('5')
+    expect(await value(bench.d.greatest([sql`false`, nothing('boolean'), sql`true`]))).toBe('true')
+    expect(await value(bench.d.greatest([nothing('boolean'), sql`false`]))).toBe('false')
+    expect(await value(bench.d.least([text('b'), text('B'), text('é')]))).toBe('B')
+  })
+
+  test('plain text is what people write, whether the type is said or not', async () => {
+    const written: Record<Exclude<ValueType, 'unknown' | 'list'>, readonly (readonly [string, string])[]> = {
+      text: [['1.50', '1.50']],
+      integer: [['-120', '-120']],
+      decimal: [
+        ['12.500000', '12.5'],
+        ['100', '100'],
+        ['-0.0', '0'],
+      ],
+      float: [['0.1', '0.1']],
+      boolean: [['true', 'true']],
+      date: [['2026-01-02', '2026-01-02']],
+      timestamp: [['2026-01-02T03:04:05.120+01:00', '2026-01-02T02:04:05.12Z']],
+    }
+    for (const [type, pairs] of Object.entries(written) as [ValueType, (typeof written)['text']][])
+      for (const [raw, expected] of pairs) {
+        const one: Columns = { v: [type, [raw]] }
+        expect(await over(one, bench.d.plainText(t('v'), type)), type).toBe(expected)
+        expect(await over(one, bench.d.plainText(t('v'), 'unknown')), `unknown ${type}`).toBe(expected)
+        expect(await value(bench.d.plainText(nothing(type), type)), type).toBe(null)
+      }
+    expect(await value(bench.d.plainText(bench.d.cast(text('nan'), 'float'), 'float'))).toBe(null)
+    const list = bench.d.distinctList(t('v'))
+    expect(await over({ v: ['text', ['b', 'a']] }, bench.d.plainText(list, 'list'))).toBe('["a","b"]')
   })
 
   test('concat is null with a null, joinText skips it', async () => {

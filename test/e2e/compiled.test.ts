@@ -3,14 +3,16 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { openEnvironment } from '../../src/commands/world.ts'
 import { printStatement } from '../../src/compile/print.ts'
 import type { Environment } from '../../src/environment.ts'
+import { explain, identityBridges, identityDiff, identityShared } from '../../src/pipeline.ts'
 import { type Bound, print, type Sql, type Statement } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { cdp, copyProject, repository } from '../support/cli.ts'
 import { compiledFiles } from '../support/sample.ts'
-import { changeMuch, runForReal, runInSandbox, smallShop } from '../support/small-shop.ts'
+import { changeMuch, runForReal, runInSandbox, SANDBOX, smallShop } from '../support/small-shop.ts'
 import { openReceiver, SECRET } from '../support/vendor-server.ts'
 
 const PROJECTS = {
@@ -90,13 +92,38 @@ describe('whatever a run sends to the warehouse stands in the compiled files', (
     // Nothing of what is compiled for a sync or a model is there for show.
     const texts = new Set([...mapped.values()].map(textOf))
     const unused = [...files].filter(([, text]) => ![...texts].some((one) => text.includes(one))).map(([path]) => path)
-    expect(unused).toEqual([])
+    expect(unused).toEqual(['explain.sql'])
+  })
+
+  test('by those who ask why people are one', async () => {
+    const directory = await smallShop()
+    const files = await compile(directory)
+    await runInSandbox(directory)
+    const recorder = record()
+    const { environment, close } = openEnvironment(() => undefined, new AbortController().signal)
+    const world = { ...environment, ...recorder.environment }
+    const [request, values] = [
+      { ...SANDBOX, directory },
+      { entity: undefined, showValues: false },
+    ]
+
+    for (const given of [['P001'], ['P001', 'P002'], ['01 99 00 00 00']])
+      await explain(request, world, { arguments: given, ...values }).catch(() => undefined)
+    await identityShared(request, world, { type: undefined, limit: 5, ...values })
+    await identityBridges(request, world, { argument: 'P001', limit: 5, ...values })
+    await identityDiff(request, world, values)
+    await close()
+
+    const sent = recorder.stop()
+    expect(missing(sent.bound, files)).toEqual([])
+    expect(sent.bound.size).toBeGreaterThan(100)
+    expect(sent.others.filter((text) => !PRIMITIVES.some(({ form }) => form.test(text)))).toEqual([])
   })
 })
 
 /** What a session sends of itself, besides statements: nothing that a model or a sync could say. */
 const PRIMITIVES: readonly { readonly form: RegExp; readonly why: string }[] = [
-  { form: /^attach '[^']+' as cdp_warehouse \(type duckdb\)$/, why: 'opens the file' },
+  { form: /^attach '[^']+' as cdp_warehouse \(type duckdb(, read_only)?\)$/, why: 'opens the file' },
   { form: /^use cdp_warehouse$/, why: 'names without a schema are meant there' },
   { form: /^set (global \w+|variable project) = '[^']*'$/, why: 'settings of the connection' },
   { form: /^(begin transaction( read only)?|commit|rollback)$/, why: 'the transaction around a script' },

@@ -1,7 +1,7 @@
 import type { Context } from '../../src/compile/context.ts'
 import { ACK_COLUMNS, ledgerTables, SNAPSHOT_COLUMNS } from '../../src/compile/ledger-tables.ts'
 import type { At } from '../../src/error.ts'
-import type { Entity, Project, Sync, Trait } from '../../src/project/project.ts'
+import type { Project, Sync, Trait } from '../../src/project/project.ts'
 import type { Dialect, ValueType } from '../../src/sql/dialect.ts'
 import { from, id, join, parameter, type Sql, sql, text } from '../../src/sql/sql.ts'
 import type { Ledger } from '../../src/sync/ledger.ts'
@@ -10,6 +10,7 @@ import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { LedgerOf } from '../../src/sync/statements.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { entity } from '../support/project.ts'
 
 /** Types of the fields that tests send; any other is text. */
 const TYPES: Readonly<Record<string, ValueType>> = { n: 'integer', b: 'boolean' }
@@ -177,7 +178,7 @@ function syncOf(model: ModelSync): Sync {
 
 function projectOf(model: ModelSync, schema: string): Project {
   const traits = new Map(['k', ...model.fields.map((field) => field.name)].map((name) => [name, traitOf(name)]))
-  const entity: Entity = { ...plain('customer'), identifiers: [], traits }
+  const customer = entity('customer', [], { traits })
   return {
     name: 'test',
     directory: '/',
@@ -187,7 +188,7 @@ function projectOf(model: ModelSync, schema: string): Project {
     phoneCountry: undefined,
     now: undefined,
     sources: new Map(),
-    entities: new Map([['customer', entity]]),
+    entities: new Map([['customer', customer]]),
     segments: new Map(),
     destinations: new Map(),
     syncs: new Map(),
@@ -196,7 +197,7 @@ function projectOf(model: ModelSync, schema: string): Project {
 }
 
 function traitOf(name: string): Trait {
-  const definition = { kind: 'pick', columns: [], by: 'priority' } as const
+  const definition = { kind: 'pick', columns: [], by: 'priority', withSource: false } as const
   return { ...plain(name), entity: 'customer', type: TYPES[name] ?? 'text', pii: undefined, definition }
 }
 

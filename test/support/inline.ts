@@ -21,7 +21,7 @@ export interface Inline {
   /** Writes files anew; the next `run` reads them. */
   write(files: Readonly<Record<string, string>>): void
   /** Reads, builds and publishes; throws with all diagnostics when the project cannot stand. */
-  run(runId?: string): Promise<Build>
+  run(runId?: string, options?: { readonly fullRefresh?: boolean }): Promise<Build>
   close(): Promise<void>
 }
 
@@ -44,10 +44,10 @@ export async function inline(files: Readonly<Record<string, string>>): Promise<I
     session,
     project: await read(directory),
     write,
-    run: async (runId = `run-${++runs}`) => {
+    run: async (runId = `run-${++runs}`, options = {}) => {
       const context = { project: await read(directory), dialect: session.dialect }
       const state = compileState(context)
-      const request = { session, state, clock: realClock, runId, now: context.project.now }
+      const request = { session, state, clock: realClock, runId, now: context.project.now, ...options }
       const built = await build(compileModels(context), request)
       await publish(context, built, state, session, runId)
       return built

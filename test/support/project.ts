@@ -18,6 +18,8 @@ export function source(name: string, more: Partial<Source>): Source {
     occurredAt: undefined,
     updatedAt: undefined,
     loadedAt: undefined,
+    overlapHours: 96,
+    mayBeEmpty: false,
     identifiers: [],
     types: new Map(),
     pii: new Map(),
@@ -28,11 +30,20 @@ export function source(name: string, more: Partial<Source>): Source {
 
 /** An identifier type that is compared as it is and joins whoever shares it. */
 export function identifier(name: string, more: Partial<IdentifierType> = {}): IdentifierType {
-  return { name, normalise: 'exact', link: true, maxFanout: undefined, block: [], ...more }
+  return { name, normalise: 'exact', link: true, maxFanout: undefined, limit: undefined, block: [], ...more }
 }
 
 export function entity(name: string, identifiers: readonly IdentifierType[], more: Partial<Entity> = {}): Entity {
-  return { ...named(name), identifiers, traits: new Map(), ...more }
+  return {
+    ...named(name),
+    of: undefined,
+    identifiers,
+    always: undefined,
+    never: undefined,
+    guard: { maxProfileSize: undefined, maxMergeRate: undefined, onViolation: 'fail' },
+    traits: new Map(),
+    ...more,
+  }
 }
 
 /** A project over one DuckDB warehouse. */

@@ -52,6 +52,7 @@ function report(more: Partial<Report> = {}): Report {
         created: 5012,
         largest: 9,
         refused_edges: 0,
+        rejected: {},
         unattributed: { orders: 120, consents: 0 },
       },
     ],

@@ -13,6 +13,13 @@ let session: Session
 
 beforeAll(async () => {
   session = await openMemory()
+  await session.script(tables())
+})
+
+afterAll(async () => await session.close())
+
+/** The tables of the shop, and one of pairs. */
+function tables() {
   const make = (table: string, columns: string) => ({
     statement: {
       name: table,
@@ -20,16 +27,16 @@ beforeAll(async () => {
       sql: sql`create table ${id('raw')}.${id(table)} as ${query(columns)}`,
     },
   })
-  await session.script([
+  return [
     { statement: { name: 'raw', reason: 'the schema of the shop', sql: sql`create schema raw` } },
     make('contacts', 'contact_id email changed_at age name'),
     make('orders', 'order_id ordered_at billing_email amount status'),
     make('lines', 'order_id sku'),
     make('prices', 'sku'),
-  ])
-})
-
-afterAll(async () => await session.close())
+    make('exports', 'contact_id cdp_email'),
+    make('pairs', 'type_a value_a type_b value_b'),
+  ]
+}
 
 function query(columns: string) {
   const [first = '', ...rest] = columns.split(' ')
@@ -50,6 +57,9 @@ test('the shop has all that it names', async () => {
 describe('what the warehouse does not have is told where it is named', () => {
   const sources = (more: string) => ({ 'models/more.yaml': `sources:\n${more}` })
   const traits = (more: string) => ({ 'models/more.yaml': `traits:\n  customer:\n${more}` })
+  const list = (more: string) => ({
+    'models/entities.yaml': `entities:\n  customer:\n    identifiers: { crm_id: {}, email: {} }\n    never_merge: { ${more} }\n`,
+  })
   const cases: readonly [string, string, Files, string?][] = [
     ['a table', 'warehouse/missing-table', sources('  s: { table: «raw.carts», key: id }\n')],
     ['a table without a schema', 'warehouse/missing-table', sources('  s: { table: «carts» }\n')],
@@ -95,6 +105,12 @@ describe('what the warehouse does not have is told where it is named', () => {
       'warehouse/missing-column',
       { 'models/more.yaml': 'segments:\n  s: { where: { did: orders, where: «stat» = paid } }\n' },
     ],
+    [
+      'a column of a name that the tool takes itself',
+      'project/bad-name',
+      sources('  s: { table: «raw.exports» }\n'),
+      'give the column another name',
+    ],
     ['SQL of a model', 'sql/syntax', sources('  s: { sql: "«select form where»" }\n')],
     [
       'a column in the SQL of a model',
@@ -117,6 +133,21 @@ describe('what the warehouse does not have is told where it is named', () => {
       'SQL in the condition of a trait',
       'sql/syntax',
       traits('    t: { from: orders, count: rows, where: { sql: "«amount = = 1»" } }\n'),
+    ],
+    ['the table of a list', 'warehouse/missing-table', list('table: «raw.unmerge»')],
+    ['the file of a list', 'warehouse/missing-file', list('file: «unmerge.csv», identifiers: { email: [a, b] }')],
+    ['the SQL of a list', 'sql/syntax', list(`sql: "«select nope from {{ ref('prices') }}»"`), 'nope'],
+    [
+      'a column of a list',
+      'warehouse/missing-column',
+      list('table: raw.contacts, identifiers: { crm_id: contact_id, email: «mail» }'),
+      'The list "never_merge" of entity "customer" has no column "mail". Did you mean "email"?',
+    ],
+    [
+      'the columns of a list of pairs',
+      'warehouse/missing-column',
+      list(`sql: "«select type_a, value_a, sku from raw.pairs, raw.prices»"`),
+      'has no columns "type_b" and "value_b".',
     ],
   ]
   test.each(cases)('%s', async (_, code, files, says) => {
@@ -145,6 +176,31 @@ segments:
 `,
   }
   expect(await check(files)).toEqual([])
+})
+
+test('lists that are there are let through, as tables, files and SQL over sources', async () => {
+  const directory = await write({
+    'models/entities.yaml': `
+entities:
+  customer:
+    identifiers: { crm_id: {}, email: {} }
+    always_merge: { file: "lists/same_*.csv" }
+    never_merge: { sql: "select a.sku as a, b.sku as b from {{ ref('prices') }} a, {{ ref('more') }} b", identifiers: { email: [a, b] } }
+  household: { of: customer, identifiers: { address: {} }, always_merge: { table: raw.pairs } }
+`,
+    'models/segments.yaml': 'segments:\n  vips: { of: customer, where: vip }\n',
+    'models/more.yaml': `sources:
+  more: { sql: "select * from {{ ref('prices') }}" }
+  homes: { sql: "select 1 as address, 2 as email", identifiers: { address: address, email: email } }
+`,
+    'lists/same_1.csv': 'type_a,value_a,type_b,value_b\n',
+  })
+  const own = await duckdb.connect(duckdb.options.parse({ path: ':memory:' }), { directory, mode: 'write' })
+  await own.script(tables())
+  const { project } = await readProject({ directory, env: ENV, registries })
+  const found = project && (await checkWarehouse(project, own))
+  await own.close()
+  expect(found).toEqual([])
 })
 
 test('files are found by pattern, and their columns compared', async () => {

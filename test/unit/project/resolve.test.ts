@@ -306,6 +306,7 @@ describe('traits', () => {
         { source: 'orders', column: 'billing_email' },
       ],
       by: 'most_recent',
+      withSource: false,
     })
     expect(all?.get('name')).toMatchObject({ type: 'text', pii: 'name', definition: { by: 'priority' } })
   })
@@ -331,6 +332,9 @@ describe('traits', () => {
   })
 })
 
+const FIRMS =
+  'entities:\n  firm: { identifiers: { vat: {} } }\nsources:\n  register: { table: raw.register, identifiers: { vat: vat } }\n'
+
 describe('segments', () => {
   test('are of the only entity unless they say otherwise', async () => {
     expect((await project()).segments.get('vips')).toMatchObject({
@@ -339,7 +343,7 @@ describe('segments', () => {
       where: { kind: 'test' },
     })
     const two = {
-      'models/more.yaml': 'entities:\n  firm: { identifiers: { vat: {} } }\n',
+      'models/more.yaml': FIRMS,
       'models/segments.yaml':
         'segments:\n  vips: { of: customer, where: vip }\n  firms: { of: firm, where: profile_id is not null }\n',
     }
@@ -445,7 +449,7 @@ describe('syncs', () => {
 
   test('add up what destination and project leave out, of their own entity only', async () => {
     const found = await project({
-      'models/more.yaml': 'entities:\n  firm: { identifiers: { vat: {} } }\n',
+      'models/more.yaml': FIRMS,
       'models/segments.yaml':
         'segments:\n  vips: { of: customer, where: vip }\n  staff: { of: customer, where: vip }\n  minors: { of: customer, where: age < 18 }\n  old_firms: { of: firm, where: profile_id is not null }\n',
       'cdp.config.yaml':

@@ -1,8 +1,8 @@
-import type { Entity } from '../project/project.ts'
-import { from, type NamePart, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
-import { type Context, statement } from './context.ts'
-import type { Contraction } from './model.ts'
-import { buildTable } from './names.ts'
+import type { Entity } from '../../project/project.ts'
+import { from, type NamePart, type Sql, Steps, sql, type Table } from '../../sql/sql.ts'
+import { type Context, statement } from '../context.ts'
+import type { Contraction } from '../model.ts'
+import { buildTable } from '../names.ts'
 
 /**
  * Connected components by min-neighbour contraction (Boruvka 1926; hook and jump of Shiloach and Vishkin 1982): every
@@ -10,11 +10,17 @@ import { buildTable } from './names.ts'
  * go to the next round. A round that does not halve the vertices is finished by jumping to the fixpoint, so there are
  * at most 2·log2(n)+1 rounds; a component ends with the smallest number in it, whatever the order of arrival.
  */
-export function contraction(context: Context, entity: Entity, edges: Sql): Contraction {
+export function contraction(
+  context: Context,
+  entity: Entity,
+  edges: { readonly whole: Sql; readonly changes: Sql },
+): Contraction {
   const { dialect } = context
   const of = entity.name
   const named = (what: string, offset: number): Table => buildTable(context.project, `${of}_${what}_`, round(offset))
   const before = from(named('edges', -1))
+  const first = (reason: string, query: Sql) =>
+    statement(`${of} edges`, reason, dialect.createTable(named('edges', -1), query))
   const names = from(named('names', 0))
   const jumped = named('jumped', 0)
   const composed = composedTable(context, entity, 0)
@@ -23,7 +29,10 @@ export function contraction(context: Context, entity: Entity, edges: Sql): Contr
     from ${names} as x
     join ${names} as y on y.v = x.r`
   return {
-    edges: statement(`${of} edges`, 'the distinct edges of the graph', dialect.createTable(named('edges', -1), edges)),
+    edges: {
+      whole: first('the distinct edges of the graph', edges.whole),
+      changes: first('the distinct edges between loose identifiers and clusters', edges.changes),
+    },
     hook: statement(
       `${of} names`,
       'every vertex takes the name of its smallest neighbour',

@@ -1,0 +1,106 @@
+import type { Entity, Source } from '../project/project.ts'
+import { column, id, join, lines, type Sql, type Steps, sql, stacked, text } from '../sql/sql.ts'
+import type { Context } from './context.ts'
+import { relation } from './context.ts'
+import { identifiersNow, joiningNow, profileIdsNow } from './identity/overlay.ts'
+import { addIdentified, firstOf, hasRowNodes, identifierColumns, marks, rowType, valid } from './rows.ts'
+
+/**
+ * Adds the step that names each row's profile: that of its strongest identifier which is known to the graph. Rows of
+ * a source without identifiers belong to the profile of their parent (`belongs_to`). The row keeps its columns and
+ * gains `cdp_profile_id` (null: unattributed).
+ */
+export function addAttributed(steps: Steps, context: Context, source: Source, entity: Entity): Sql | undefined {
+  const columns = identifierColumns(source, entity)
+  if (columns.length === 0 && !hasRowNodes(source, entity)) return addThroughParent(steps, context, source, entity)
+  const identified = addIdentified(steps, context, source, entity)
+  const lookups = columns.map((one, index) => ({
+    alias: `lookup_${index + 1}`,
+    type: one.type.name,
+    value: column('s', valid(one)),
+  }))
+  if (hasRowNodes(source, entity)) lookups.push({ alias: 'lookup_row', type: rowType(source), value: sql`s.cdp_key` })
+  const people = addLookup(steps, context, source, entity, [...new Set(lookups.map((one) => one.type))])
+  return steps.add(
+    `${source.name}_attributed`,
+    'whose each row is: the profile of its strongest identifier (at most one profile a row)',
+    sql`
+      select
+        s.*,
+        person.profile_id as cdp_profile_id
+      from ${identified} as s
+      ${stacked(
+        lookups.map(
+          (one) => sql`
+            left join ${people} as ${id(one.alias)}
+              on ${column(one.alias, 'type')} = ${text(one.type)} and ${column(one.alias, 'value')} = ${one.value}`,
+        ),
+      )}
+      left join (
+        ${profileIdsNow(context, entity)}
+      ) as person on person.anchor = ${firstOf(lookups.map((one) => column(one.alias, 'profile')))}`,
+  )
+}
+
+function addLookup(steps: Steps, context: Context, source: Source, entity: Entity, types: readonly string[]): Sql {
+  return steps.add(
+    `${source.name}_lookup`,
+    'every identifier that joins, and the number of its profile (one row an identifier)',
+    sql`
+      select i.type, i.value, n.profile
+      from (
+        ${identifiersNow(context, entity)}
+      ) as i
+      join (
+        ${joiningNow(context, entity)}
+      ) as n on n.node_id = i.node_id
+      where i.type in (${join(types.map(text))})`,
+  )
+}
+
+/** The source from which a source without identifiers takes its people, or undefined where there is none. */
+export function parentWithPeople(
+  context: Context,
+  source: Source,
+  entity: Entity,
+): { parent: Source; through: string } | undefined {
+  for (const [name, through] of source.belongsTo) {
+    const parent = context.project.sources.get(name)
+    if (parent !== undefined && isAttributed(context, parent, entity)) return { parent, through }
+  }
+  return undefined
+}
+
+/** Whether rows of a source can belong to profiles of an entity at all. */
+export function isAttributed(context: Context, source: Source, entity: Entity): boolean {
+  return (
+    identifierColumns(source, entity).length > 0 ||
+    hasRowNodes(source, entity) ||
+    parentWithPeople(context, source, entity) !== undefined
+  )
+}
+
+function addThroughParent(steps: Steps, context: Context, source: Source, entity: Entity): Sql | undefined {
+  const link = parentWithPeople(context, source, entity)
+  if (link === undefined || link.parent.key === undefined) return undefined
+  const parents = addAttributed(steps, context, link.parent, entity)
+  if (parents === undefined) return undefined
+  const owners = steps.add(
+    `${link.parent.name}_owners`,
+    `the profile of each row of ${link.parent.name} (one row a key, even where a key repeats)`,
+    sql`
+      select ${column('s', link.parent.key)} as cdp_key, min(s.cdp_profile_id) as cdp_profile_id
+      from ${parents} as s
+      where ${column('s', link.parent.key)} is not null
+      group by ${column('s', link.parent.key)}`,
+  )
+  return steps.add(
+    `${source.name}_attributed`,
+    `whose each row is: the profile of its ${link.parent.name} (at most one profile a row)`,
+    sql`
+      select
+        ${lines([sql`s.*`, ...marks(context, source), sql`owner.cdp_profile_id`])}
+      from ${relation(context, source)} as s
+      left join ${owners} as owner on owner.cdp_key = ${column('s', link.through)}`,
+  )
+}

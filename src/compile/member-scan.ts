@@ -1,0 +1,51 @@
+import type { Entity, TraitDefinition } from '../project/project.ts'
+import { from, id, lines, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
+import { printCondition } from './condition.ts'
+import type { Context } from './context.ts'
+import { memberEntity } from './identity/ownership.ts'
+import { membersTable } from './identity/tables.ts'
+import { block } from './layout.ts'
+import { buildTable, clockTable, profileTable } from './names.ts'
+import { personContext } from './print-context.ts'
+import { measured } from './scan.ts'
+
+/** What the traits of a group ask of its members, in one aggregated scan over their profiles. */
+export interface MemberScan {
+  readonly member: Entity
+  /** A row per group that has members: profile_id, then one column a trait. */
+  readonly table: Table
+  readonly query: Sql
+}
+
+/** The scan of a group's members; undefined where the entity is no group, or no trait asks for them. */
+export function memberScan(context: Context, group: Entity): MemberScan | undefined {
+  const member = memberEntity(context, group)
+  const columns = [...group.traits.values()].flatMap(({ name, definition }) =>
+    definition.kind === 'members' ? [sql`${columnOf(context, definition)} as ${id(name)}`] : [],
+  )
+  if (member === undefined || columns.length === 0) return undefined
+  const steps = new Steps()
+  const people = steps.add(
+    'people',
+    `every ${member.name} who is a member, once`,
+    sql`
+      select p.*, m.profile_id as cdp_group
+      from ${from(membersTable(context, group))} as m
+      join ${from(profileTable(context.project, member.name))} as p on p.profile_id = m.member_id`,
+  )
+  const query = steps.select(sql`
+    select
+      ${lines([sql`p.cdp_group as profile_id`, ...columns])}
+    from ${people} as p
+    cross join ${from(clockTable(context.project))} as clock
+    group by p.cdp_group`)
+  return { member, table: buildTable(context.project, group.name, '_from_', member.name), query }
+}
+
+/** The first member is the one who was seen first, the last the one who was seen last. */
+function columnOf(context: Context, { measure, where }: Extract<TraitDefinition, { kind: 'members' }>): Sql {
+  const print = personContext(context, 'p')
+  const filter = where && block(sql`(`, printCondition(where, print), sql`)`)
+  const time = measure.kind === 'first' ? sql`p.first_seen_at` : sql`p.last_seen_at`
+  return measured(measure, { print, filter, order: [time, sql`p.profile_id`] })
+}
