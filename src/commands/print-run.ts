@@ -173,7 +173,7 @@ export const MEANING: Readonly<Record<number, string>> = {
   1: 'Failed (exit 1): a statement, a login or a setting at a vendor; see above.',
   2: 'Nothing was run (exit 2): the project or the arguments have to be mended first.',
   3: 'Done, but rows were refused or are owed (exit 3); the next run sends what is owed.',
-  4: 'Blocked (exit 4): a guard stopped a sync before it was sent; see above.',
+  4: 'Blocked (exit 4): a guard stopped what is named above, before anybody saw it.',
   5: 'Locked (exit 5): another run is at work; what it holds was skipped.',
   130: 'Interrupted (exit 130): state is safe, the next run goes on from here.',
   143: 'Terminated (exit 143): state is safe, the next run goes on from here.',
