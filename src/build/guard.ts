@@ -9,7 +9,7 @@ import type { Row } from '../warehouses/warehouse.ts'
 export function checkGuard(model: string, guard: IdentityGuard, counts: Row): void {
   const entity = model.slice(model.indexOf('/') + 1)
   const problems = [tooLarge(entity, guard, counts), tooManyMerges(entity, guard, counts)].flatMap((one) => one ?? [])
-  if (problems.length > 0) throw new CdpError('project', problems)
+  if (problems.length > 0) throw new CdpError('warehouse', problems)
 }
 
 function tooLarge(entity: string, { maxProfileSize, onViolation }: IdentityGuard, counts: Row) {

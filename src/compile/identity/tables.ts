@@ -3,7 +3,7 @@ import type { Entity, Source } from '../../project/project.ts'
 import type { Table } from '../../sql/sql.ts'
 import type { Context } from '../context.ts'
 import { buildTable, stateTable } from '../names.ts'
-import { identifierColumns } from '../rows.ts'
+import { identifierColumns, PHONE_VERSION } from '../rows.ts'
 
 /*
  * What the tool remembers of an identity graph, one table a fact. Identifiers, profiles and clusters are numbers: text
@@ -74,6 +74,7 @@ export function readingOf(context: Context, entity: Entity, source: Source): str
     columns,
     types,
     context.project.phoneCountry,
+    ...(columns.some(([, , , how]) => how === 'phone') ? [PHONE_VERSION] : []),
     ...(entity.of === undefined ? [] : [entity.of]),
   ])
 }
