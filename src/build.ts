@@ -6,7 +6,7 @@ import { type Surveyed, survey } from './build/survey.ts'
 import type { Model, Step, Survey } from './compile/model.ts'
 import type { BuildState } from './compile/state.ts'
 import { CdpError, type Diagnostic } from './error.ts'
-import { printName, type Statement, type Table, type Tokens, type Values } from './sql/sql.ts'
+import { printName, type Table, type Tokens, type Values } from './sql/sql.ts'
 import type { Row, Session } from './warehouses/warehouse.ts'
 import type { Clock } from './world.ts'
 
@@ -97,12 +97,14 @@ async function make(
   let surveyed: Surveyed = { whole: true, values: given }
   let rows = 0
   let rounds = 0
-  for (const step of model.steps) {
+  for (const step of stretches(model.steps)) {
     switch (step.kind) {
-      case 'statement': {
-        if (step.when !== undefined && step.when !== (surveyed.whole ? 'whole' : 'changes')) break
-        const written = await run(session, step.statement, tokens, surveyed.values)
-        if (isOutput(model, step.makes)) rows = written
+      case 'statements': {
+        const when = surveyed.whole ? 'whole' : 'changes'
+        const due = step.steps.filter((one) => one.when === undefined || one.when === when)
+        const written = await run(session, due, { tokens, ...surveyed })
+        const output = due.findIndex((one) => isOutput(model, one.makes))
+        if (output >= 0) rows = written[output]?.rows ?? 0
         break
       }
       case 'survey': {
@@ -153,9 +155,35 @@ function withoutGuard(survey: Survey): Survey {
   return { ...survey, sources: survey.sources.map((source) => ({ ...source, mayBeEmpty: true })) }
 }
 
-async function run(session: Session, statement: Statement, tokens: Tokens, values: Values): Promise<number> {
-  const [result] = await session.script([{ statement, tokens, values }])
-  return result?.rows ?? 0
+type StatementStep = Extract<Step, { readonly kind: 'statement' }>
+type Stretch = Exclude<Step, StatementStep> | { readonly kind: 'statements'; readonly steps: readonly StatementStep[] }
+
+/** Statements that follow each other are one stretch. */
+function stretches(steps: readonly Step[]): readonly Stretch[] {
+  const found: Stretch[] = []
+  for (const step of steps) {
+    const last = found.at(-1)
+    if (step.kind !== 'statement') found.push(step)
+    else if (last?.kind === 'statements') found.splice(-1, 1, { ...last, steps: [...last.steps, step] })
+    else found.push({ kind: 'statements', steps: [step] })
+  }
+  return found
+}
+
+/**
+ * Runs a stretch. A build of changes is many small statements: in one script they cost one commit where the warehouse
+ * has transactions. What a whole build makes is large, and a warehouse may hold in memory what is not committed yet.
+ */
+async function run(
+  session: Session,
+  steps: readonly StatementStep[],
+  { whole, tokens, values }: { readonly whole: boolean; readonly tokens: Tokens; readonly values: Values },
+): Promise<readonly { readonly rows: number }[]> {
+  const statements = steps.map(({ statement }) => ({ statement, tokens, values }))
+  if (!whole) return session.script(statements)
+  const results: { readonly rows: number }[] = []
+  for (const statement of statements) results.push(...(await session.script([statement])))
+  return results
 }
 
 function isOutput(model: Model, table: Table | undefined): boolean {

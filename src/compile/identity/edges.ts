@@ -182,10 +182,15 @@ function lifted(context: Context, graph: Graph): Sql {
   const steps = new Steps()
   const clusters = steps.add(
     'clusters',
-    'stored clusters that move as a whole, by identifier (one row an identifier)',
+    'stored clusters that move as a whole, by identifier of a pair (one row an identifier)',
     sql`
       select g.node_id, g.cluster
-      from ${from(graphState(context, entity))} as g
+      from (
+        select a as node_id from ${decisive}
+        union
+        select b from ${decisive}
+      ) as p
+      join ${from(graphState(context, entity))} as g on g.node_id = p.node_id
       left join ${from(graphTable(context, entity, 'loose'))} as l on l.node_id = g.node_id
       where g.cluster is not null and l.node_id is null`,
   )

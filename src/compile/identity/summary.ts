@@ -40,7 +40,13 @@ export function identitySummary(context: Context, graph: Graph): Statement {
         where ${alone}${joinsNobody(columns)}
       ) as ${id(`unattributed_${source.name}`)}`
   })
-  const largest = sql`select p.profile_id from ${sizes} as s join (${profileIdsNow(context, entity)}) as p on p.anchor = s.profile order by s.identifiers desc, p.profile_id limit 1`
+  const largest = sql`
+      select min(p.profile_id)
+      from ${sizes} as s
+      join (
+        ${profileIdsNow(context, entity)}
+      ) as p on p.anchor = s.profile
+      where s.identifiers = (select max(identifiers) from ${sizes})`
   const query = steps.select(sql`
     select
       ${lines([
@@ -50,7 +56,10 @@ export function identitySummary(context: Context, graph: Graph): Statement {
         sql`(select count(*) from ${table('merges')}) as merged`,
         sql`(select count(*) from ${table('splits')}) as split`,
         sql`(select coalesce(max(identifiers), 0) from ${sizes}) as largest`,
-        sql`(${largest}) as largest_id`,
+        sql`
+          (
+            ${largest}
+          ) as largest_id`,
         sql`${entity.guard.maxMergeRate === undefined ? sql`0` : sql`(select count(distinct profile) from ${state})`} as profiles_before`,
         sql`(${refused(steps, context, graph)}) as refused`,
         ...rejected(steps, context, graph),
