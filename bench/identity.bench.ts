@@ -14,7 +14,7 @@ import type { Session } from '../src/warehouses/warehouse.ts'
 import { type Graph, grid, path, powerLaw, star, unionFind } from '../test/support/graphs.ts'
 import { entity, identifier, project, source } from '../test/support/project.ts'
 import { realClock } from '../test/support/warehouse.ts'
-import { best, measure, ratio } from './measure.ts'
+import { best, measure, plain, print, ratio } from './measure.ts'
 
 /*
  * Identity at size: rows of a log in which two identifiers meet, cluster sizes by a power law (identity.md section 4).
@@ -256,12 +256,4 @@ function componentsOf({ pairs, nodes }: Graph): number {
 
 function megabytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20).toLocaleString('en-US')} MB`
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-function plain(text: string) {
-  return { statement: { name: 'bench', reason: 'bench', sql: { parts: [{ kind: 'code' as const, text }] } } }
 }

@@ -1,3 +1,5 @@
+import type { Bound } from '../src/sql/sql.ts'
+
 /** Milliseconds that work takes, and the most resident memory in bytes meanwhile above that at its start. */
 export interface Measured<T> {
   readonly ms: number
@@ -37,4 +39,13 @@ export function ratio(value: number, aim?: number): string {
   const shown = `${value.toFixed(2)} x`
   if (aim === undefined) return shown
   return `${shown} (aim: at most ${aim} x${value > aim ? ', MISSED' : ''})`
+}
+
+export function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** A statement of the benchmark's own. */
+export function plain(text: string): Bound {
+  return { statement: { name: 'bench', reason: 'bench', sql: { parts: [{ kind: 'code', text }] } } }
 }

@@ -1,9 +1,11 @@
 import type { Context } from './compile/context.ts'
+import { compileDataTests } from './compile/data-tests.ts'
 import { compileIdentity } from './compile/identity/identity.ts'
 import type { Model } from './compile/model.ts'
 import { compileSegments } from './compile/segments.ts'
 import { compileSetup, compileSources } from './compile/sources.ts'
 import { compileProfiles } from './compile/traits.ts'
+import type { Tested } from './project/data-tests.ts'
 
 /** Every model of a project, each after the models that it needs; otherwise in the project's order. */
 export function compileModels(context: Context): readonly Model[] {
@@ -15,6 +17,29 @@ export function compileModels(context: Context): readonly Model[] {
     ...entities.map((entity) => compileProfiles(context, entity)),
     ...entities.flatMap((entity) => compileSegments(context, entity) ?? []),
   ])
+}
+
+/**
+ * The models of a build that is to be published: data tests of sources stand before all that is computed from them,
+ * those of profiles at the end. Without tests the models as they are.
+ */
+export function withDataTests(context: Context, models: readonly Model[]): readonly Model[] {
+  const first = models.findIndex(({ kind }) => kind !== 'setup' && kind !== 'source')
+  const start = first === -1 ? models.length : first
+  const testing = (kind: Tested['kind'], name: string, needs: readonly Model[]): readonly Model[] => {
+    const tests = context.project.dataTests.filter(({ of }) => of.kind === kind)
+    if (tests.length === 0) return []
+    const steps = [{ kind: 'tests' as const, scans: compileDataTests(context, tests, { profiles: 'built' }) }]
+    return [{ name, kind: 'tests', needs: needs.map((one) => one.name), steps, output: undefined }]
+  }
+  const sources = models.slice(0, start)
+  const rest = models.slice(start)
+  return [
+    ...sources,
+    ...testing('source', 'tests/sources', sources),
+    ...rest,
+    ...testing('entity', 'tests/profiles', rest),
+  ]
 }
 
 /** The models that make the given ones, those included, in the order in which they can run. */

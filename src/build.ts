@@ -1,9 +1,10 @@
 import { contract } from './build/contract.ts'
+import { type DataTestOutcome, runDataTests } from './build/data-tests.ts'
 import { checkGuard } from './build/guard.ts'
 import { judge } from './build/judging.ts'
 import { parsePhones } from './build/phones.ts'
 import { type Surveyed, survey } from './build/survey.ts'
-import type { Model, Step, Survey } from './compile/model.ts'
+import type { Model, Step, Survey, TestScan } from './compile/model.ts'
 import type { BuildState } from './compile/state.ts'
 import { CdpError, type Diagnostic } from './error.ts'
 import { printName, type Table, type Tokens, type Values } from './sql/sql.ts'
@@ -44,6 +45,8 @@ export interface BuildRequest {
   readonly fullRefresh?: boolean
   /** Goes on where an identity guard stops a build, and says so in `refusals`. Nothing may be published then. */
   readonly ignoreGuards?: boolean
+  /** Told what became of data tests, before one that fails ends the build. */
+  readonly tested?: (outcomes: readonly DataTestOutcome[]) => void
   /** Called before each model and after it. */
   readonly progress?: (model: Model, done: Built | undefined) => void
 }
@@ -124,6 +127,9 @@ async function make(
       case 'judge':
         await judge(session, step.judgement, tokens)
         break
+      case 'tests':
+        await checkData(step.scans, tokens, request)
+        break
     }
   }
   const { whole, values } = surveyed
@@ -134,6 +140,14 @@ async function make(
     await guarded(guard, async () => checkGuard(model.name, limits, counts))
   }
   return { built: { model, rows, ms: clock.now() - started, rounds, whole, counts }, values, refusals }
+}
+
+/** Throws CdpError `test/failed` with every test of severity `error` that fails. */
+async function checkData(scans: readonly TestScan[], tokens: Tokens, request: BuildRequest): Promise<void> {
+  const outcomes = await runDataTests(request.session, scans, tokens)
+  request.tested?.(outcomes)
+  const failed = outcomes.flatMap(({ status, problem }) => (status === 'error' && problem ? [problem] : []))
+  if (failed.length > 0) throw new CdpError('warehouse', failed)
 }
 
 /** What the work gives; undefined where a guard refuses it and guards are ignored. Other failures are thrown. */
@@ -203,5 +217,7 @@ export function tablesOf(step: Step): readonly Table[] {
       return [step.survey.makes]
     case 'judge':
       return [step.judgement.verdicts, step.judgement.refused]
+    case 'tests':
+      return []
   }
 }

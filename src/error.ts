@@ -81,6 +81,7 @@ export const CODES = [
   'destination/refused',
   'identity/guard',
   'identity/empty-source',
+  'test/failed',
   'sync/guard',
   'sync/locked',
   'command/arguments',

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { arrange, compileModels } from './arrange.ts'
+import { arrange, compileModels, withDataTests } from './arrange.ts'
 import { type Preview, readPreview } from './build/preview.ts'
 import { type Build, type BuildRequest, build } from './build.ts'
 import { type BridgesReport, type BridgesRequest, readBridges } from './catalog/bridges.ts'
@@ -15,9 +15,10 @@ import { compilePreview } from './compile/preview.ts'
 import { printScript } from './compile/print.ts'
 import { compileState } from './compile/state.ts'
 import type { Environment, Request } from './environment.ts'
-import { asFailure, CdpError, type Diagnostic, failure, nearest } from './error.ts'
+import { asFailure, CdpError, type Diagnostic, failure, nearest, problem } from './error.ts'
 import { type Accounts, openAccounts, sandboxFolder } from './open.ts'
 import { checkWarehouse } from './project/check.ts'
+import type { DataTest } from './project/data-tests.ts'
 import type { Project } from './project/project.ts'
 import { readProject } from './project/read.ts'
 import { openTarget } from './project/secrets.ts'
@@ -27,6 +28,10 @@ import { publish } from './publish.ts'
 import { type Held, held, type Report, reportOf, type Work } from './report.ts'
 import { scriptsOf } from './scripts.ts'
 import { ledgerSchema, planSyncs, previewSyncs, sendSyncs } from './syncs.ts'
+import { type TestReport, testReport } from './test-report.ts'
+import { type DataTested, testData } from './testing/data-tests.ts'
+import { type Selected, selectTests } from './testing/select.ts'
+import { unitTests } from './unit-tests.ts'
 import type { Session, Warehouse } from './warehouses/warehouse.ts'
 
 /** What a run has done so far. */
@@ -61,10 +66,13 @@ export async function run(request: Request, environment: Environment): Promise<R
 async function deliver(context: Context, accounts: Accounts, session: Session, done: Done): Promise<void> {
   const { request, environment, runId } = done
   await check(context.project, session, environment)
-  const built = await compute(context, compileModels(context), session, {
+  const built = await compute(context, withDataTests(context, compileModels(context)), session, {
     environment,
     runId,
     fullRefresh: request.fullRefresh ?? false,
+    tested: (outcomes) => {
+      done.tests = [...done.tests, ...outcomes]
+    },
   })
   done.built = built.models
   const job = { context, build: built, accounts, session, request, environment, runId }
@@ -125,6 +133,49 @@ export async function preview(request: Request, environment: Environment, segmen
       ignoreGuards: true,
     })
     return readPreview(compilePreview(context, wanted), session, { b: built.number })
+  })
+}
+
+/** Which of the two kinds of tests are run. */
+export interface TestRequest {
+  readonly unit: boolean
+  readonly data: boolean
+  /** True: keys of rows that fail are shown even where they say who somebody is. */
+  readonly showValues?: boolean
+}
+
+/** Runs the project's tests: unit tests in memory whatever the target is. Throws CdpError where it cannot stand. */
+export async function test(request: Request, environment: Environment, asked: TestRequest): Promise<TestReport> {
+  const began = environment.world.clock.now()
+  const project = await read(request, environment)
+  const all = {
+    units: asked.unit ? [...project.unitTests.tests.values()] : [],
+    data: asked.data ? project.dataTests : [],
+  }
+  const chosen = selectTests(all, request.select, request.exclude)
+  refuseMissed(chosen.missed, all)
+  const again = (vars: Request['vars']) => read({ ...request, vars: { ...request.vars, ...vars } }, environment)
+  const data = await dataTests(project, chosen.data, asked, { request, environment })
+  const units = await unitTests(project, chosen.units, { request, environment, read: again })
+  const { clock } = environment.world
+  return testReport({ data, units }, { ms: clock.now() - began, now: clock.wall(), warnings: project.warnings })
+}
+
+/** Runs data tests on the warehouse, which is not opened where there are none. */
+async function dataTests(
+  project: Project,
+  tests: readonly DataTest[],
+  { showValues = false }: TestRequest,
+  { request, environment }: Pick<Work, 'request' | 'environment'>,
+): Promise<DataTested | undefined> {
+  if (tests.length === 0) return undefined
+  const session = await connect(project, request, environment, 'write')
+  return closing(session, async () => {
+    const context = { project, dialect: session.dialect }
+    await check(project, session, environment)
+    const runId = environment.runId()
+    const build = (models: readonly Model[]) => compute(context, models, session, { environment, runId })
+    return testData(tests, { context, session, runId, build, showValues })
   })
 }
 
@@ -253,7 +304,7 @@ async function reading<T>(
 }
 
 /** How a build is run. */
-type Computing = Pick<Work, 'environment' | 'runId'> & Pick<BuildRequest, 'fullRefresh' | 'ignoreGuards'>
+type Computing = Pick<Work, 'environment' | 'runId'> & Pick<BuildRequest, 'fullRefresh' | 'ignoreGuards' | 'tested'>
 
 /** Builds models beside what readers see. */
 export function compute(
@@ -302,6 +353,21 @@ function unknownSegment(project: Project, name: string): CdpError {
   )
 }
 
+/** A term of --select or --exclude that names no test was meant to name one. */
+function refuseMissed(missed: readonly string[], { units, data }: Pick<Selected, 'units' | 'data'>): void {
+  if (missed.length === 0) return
+  const problems = missed.map((term) => {
+    const close = nearest(
+      term,
+      [...units, ...data].map(({ name }) => name),
+    )
+    const fix =
+      close === undefined ? 'Write a name or a glob in quotes, segment:x, entity:x, source:x or tag:x.' : undefined
+    return problem('command/arguments', `"${term}" names no test.`, undefined, fix ?? `Did you mean "${close}"?`)
+  })
+  throw new CdpError('project', problems)
+}
+
 function begin(request: Request, environment: Environment): Done {
   return {
     request,
@@ -311,6 +377,7 @@ function begin(request: Request, environment: Environment): Done {
     began: environment.world.clock.now(),
     target: request.target ?? '',
     warnings: [],
+    tests: [],
     built: [],
     syncs: [],
     holdings: [],

@@ -1,7 +1,9 @@
+import type { DataTestOutcome } from './build/data-tests.ts'
 import type { Built } from './build.ts'
 import type { Holding } from './connectors/sandbox/sandbox.ts'
 import type { Environment, Request } from './environment.ts'
 import type { CdpError, Code, Diagnostic } from './error.ts'
+import { nameOf } from './project/place.ts'
 import type { SyncOutcome } from './sync/job.ts'
 
 /** What a run did, as `--json` prints it and `.cdp/run_results.json` keeps it. Fields are only ever added. */
@@ -19,6 +21,8 @@ export interface Report {
   readonly dry_run: boolean
   readonly identity: readonly IdentityReport[]
   readonly models: readonly ModelReport[]
+  /** Data tests; empty where the project has none. */
+  readonly tests: readonly DataTestReport[]
   readonly segments: readonly SegmentReport[]
   readonly syncs: readonly Omit<SyncOutcome, 'diagnostics'>[]
   /** Under `--sandbox`: how many rows each emulated vendor now holds; the rows themselves are persons. */
@@ -57,12 +61,31 @@ export interface ModelReport {
   readonly ms: number
 }
 
+/** What became of one data test. */
+export interface DataTestReport {
+  readonly name: string
+  readonly source?: string
+  readonly entity?: string
+  /** Null where it speaks of no single column or trait. */
+  readonly column: string | null
+  readonly test: string
+  readonly severity: 'warn' | 'error'
+  readonly status: 'pass' | 'warn' | 'error'
+  readonly failures: number
+  readonly rows: number
+  /** file:line:column */
+  readonly at: string
+}
+
 export interface SegmentReport {
   readonly name: string
   readonly members: number
   readonly entered: number
   readonly left: number
+  /** Whom chance keeps out of a segment that they would else be in. */
   readonly held_out: number
+  /** Members by variant, where the segment has any. */
+  readonly variants?: Readonly<Record<string, number>>
 }
 
 export interface ErrorReport {
@@ -84,6 +107,7 @@ export interface Work {
   readonly began: number
   readonly target: string
   readonly warnings: readonly Diagnostic[]
+  readonly tests: readonly DataTestOutcome[]
   readonly built: readonly Built[]
   readonly syncs: readonly SyncOutcome[]
   readonly holdings: readonly { readonly destination: string; readonly holdings: readonly Holding[] }[]
@@ -95,7 +119,8 @@ export function reportOf(work: Work, failure?: CdpError): Report {
   const code = exitCode({ interrupted: interruption(environment.signal), failure, syncs })
   const said = [...(failure?.diagnostics ?? []), ...syncs.flatMap((sync) => sync.diagnostics)]
   const told = new Set(said.map(keyOf))
-  const warnings = work.warnings.filter((one) => !told.has(keyOf(one)))
+  const failing = work.tests.flatMap(({ problem }) => problem ?? [])
+  const warnings = [...work.warnings, ...failing].filter((one) => !told.has(keyOf(one)))
   return {
     version: 1,
     command: 'run',
@@ -109,6 +134,7 @@ export function reportOf(work: Work, failure?: CdpError): Report {
     dry_run: request.dryRun,
     identity: identityReports(work.built),
     models: modelReports(work.built),
+    tests: work.tests.map(dataTestReport),
     segments: segmentReports(work.built),
     syncs: syncs.map(({ diagnostics: _, ...sync }) => ({ ...sync, ms: Math.round(sync.ms) })),
     holdings: held(work.holdings),
@@ -153,7 +179,7 @@ export function identityReports(built: readonly Built[]): readonly IdentityRepor
 
 export function modelReports(built: readonly Built[]): readonly ModelReport[] {
   return built
-    .filter(({ model }) => model.kind !== 'setup')
+    .filter(({ model }) => model.kind !== 'setup' && model.kind !== 'tests')
     .map(({ model, rows, ms }) => ({ name: entityOf(model.name), kind: model.kind, rows, ms: Math.round(ms) }))
 }
 
@@ -166,9 +192,35 @@ export function segmentReports(built: readonly Built[]): readonly SegmentReport[
       members,
       entered: count(`entered_${name}`),
       left: count(`left_${name}`),
-      held_out: 0,
+      held_out: count(`held_out_${name}`),
+      ...variantsIn(counts[`variants_${name}`]),
     }))
   })
+}
+
+function variantsIn(json: string | null | undefined): Pick<SegmentReport, 'variants'> {
+  return json === null || json === undefined ? {} : { variants: JSON.parse(json) }
+}
+
+/** A data test as reports show it. */
+export function dataTestReport({
+  test,
+  status,
+  failures,
+  rows,
+}: Pick<DataTestOutcome, 'test' | 'status' | 'failures' | 'rows'>): DataTestReport {
+  const { name, of, column, check, severity, at } = test
+  return {
+    name,
+    [of.kind]: of.name,
+    column: column ?? null,
+    test: check.kind,
+    severity,
+    status,
+    failures,
+    rows,
+    at: nameOf(at),
+  }
 }
 
 /** A diagnostic as the report shows it. */

@@ -1,4 +1,4 @@
-import { compileModels } from './arrange.ts'
+import { compileModels, withDataTests } from './arrange.ts'
 import { tablesOf } from './build.ts'
 import { diffStatements } from './catalog/diff.ts'
 import type { Context } from './compile/context.ts'
@@ -16,7 +16,7 @@ import { forgetSandbox } from './syncs.ts'
 /** Everything that a run may send to the warehouse, as readable files: one a model, one a sync, and three around them. */
 export function scriptsOf(context: Context, connectors: Connectors): readonly Script[] {
   const { project } = context
-  const models = compileModels(context)
+  const models = withDataTests(context, compileModels(context))
   const state = compileState(context)
   const tables = models.flatMap((model) => model.steps.flatMap(tablesOf))
   return [

@@ -11,7 +11,11 @@ export interface Preview {
   /** Against the members that were last published. */
   readonly entered: number
   readonly left: number
-  /** In the order in which people are lost: the lines of `where:`, then `exclude:`. */
+  /** Whom chance keeps out. */
+  readonly held_out: number
+  /** Its variants in order, with their members. */
+  readonly variants: readonly { readonly variant: string; readonly members: number }[]
+  /** In the order in which people are lost: the lines of `where:`, `exclude:`, then `waterfall`, `split` and `limit`. */
   readonly funnel: readonly FunnelLine[]
   /** Every other segment of the entity: its size, and how many of its members are members here. */
   readonly overlap: readonly { readonly segment: string; readonly members: number; readonly both: number }[]
@@ -41,6 +45,8 @@ export async function readPreview(statements: PreviewStatements, session: Sessio
     members: Number(size.members),
     entered: Number(size.entered),
     left: Number(size.left),
+    held_out: Number(size.held_out),
+    variants: segment.variants.map((variant, index) => ({ variant, members: Number(size[`variant_${index + 1}`]) })),
     funnel: statements.lines.map((line, index) => ({
       ...line,
       left: Number(funnel[`left_${index + 1}`]),

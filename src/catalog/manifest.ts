@@ -62,15 +62,27 @@ function entityFacts({ identifiers, traits }: Entity): object {
   }
 }
 
-function segmentFacts({ entity, exclude }: Segment): object {
-  return { entity, exclude }
+function segmentFacts({ entity, was, exclude, waterfall, split, limit, variants }: Segment): object {
+  const held = split === undefined ? undefined : 1 - split.end
+  return { entity, was, exclude, waterfall, variants, held_out: held, limit: limit?.rows }
 }
 
 function destinationFacts({ type, targets }: Destination): object {
   return { type, targets }
 }
 
-function syncFacts({ destination, entity, segment, mode, onLeave, key, fields, exclude, after }: Sync): object {
+function syncFacts({
+  destination,
+  entity,
+  segment,
+  variant,
+  mode,
+  onLeave,
+  key,
+  fields,
+  exclude,
+  after,
+}: Sync): object {
   const theirs = fields.map((field) => field.theirs)
-  return { destination, entity, segment, mode, on_leave: onLeave, key, fields: theirs, exclude, after }
+  return { destination, entity, segment, variant, mode, on_leave: onLeave, key, fields: theirs, exclude, after }
 }

@@ -1,4 +1,5 @@
-import type { Entity, IdentifierType, Project, Source } from '../project/project.ts'
+import { isPersonalKey, isPersonalType } from '../project/personal.ts'
+import type { Entity, Project, Source } from '../project/project.ts'
 
 /** An identifier as it may be shown. */
 export interface Shown {
@@ -38,21 +39,4 @@ export function veilOf(project: Project, entity: Entity, open: boolean): Veil {
 
 function hidden(number?: number | null): string {
   return number === undefined || number === null ? '[hidden]' : `[hidden #${number}]`
-}
-
-/** Types whose name speaks of a person's name, address or number are hidden, too: when in doubt, it is personal. */
-const TELLING = /e?mail|phone|mobile|name|address|birth|iban|passport/i
-
-function isPersonalType(project: Project, { name, normalise }: IdentifierType): boolean {
-  if (normalise === 'email' || normalise === 'phone' || TELLING.test(name)) return true
-  return [...project.sources.values()].some(({ identifiers, pii }) =>
-    identifiers.some(({ type, column }) => type === name && pii.has(column)),
-  )
-}
-
-function isPersonalKey(project: Project, { key, identifiers, pii }: Source): boolean {
-  if (key === undefined) return false
-  const types = [...project.entities.values()].flatMap((entity) => entity.identifiers)
-  const isPersonal = (name: string) => types.some((type) => type.name === name && isPersonalType(project, type))
-  return pii.has(key) || identifiers.some(({ type, column }) => column === key && isPersonal(type))
 }

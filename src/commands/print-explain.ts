@@ -21,6 +21,21 @@ export function named({ type, value }: Shown): string {
   return visible(`${type} ${value}`)
 }
 
+/** What ties two people, or keeps them apart, below a line that named them. Indented by two. */
+export function printPair(explanation: Explanation, page: Paper): readonly string[] {
+  switch (explanation.answer) {
+    case 'same':
+      return explanation.path === null || explanation.path.length === 0 ? [] : pathLines(explanation.path, page)
+    case 'apart': {
+      const between = betweenLines(explanation, page)
+      return between.length === 0 ? wrap('No row and no shared value ties them.', page.width, '  ') : between
+    }
+    case 'profile':
+    case 'identifier':
+      return []
+  }
+}
+
 type Answer<K extends Explanation['answer']> = Extract<Explanation, { readonly answer: K }>
 
 function answer(explanation: Explanation, page: Paper): readonly string[] {

@@ -13,6 +13,7 @@ export function printPreview(preview: Preview, page: Paper): readonly string[] {
     `  ${moved}, against what is published`,
     '',
     ...section('Line by line', funnel(preview, page), page),
+    ...section('Variants', variants(preview, page), page),
     ...section('Other segments', overlap(preview, page), page),
     ...section(
       'Some members',
@@ -44,7 +45,7 @@ function funnel(preview: Preview, page: Paper): readonly string[] {
     (line, index): Step => ({ ...line, before: preview.funnel[index - 1]?.left ?? preview.profiles }),
   )
   const columns: readonly Column<Step>[] = [
-    { title: 'line', value: ({ kind, text }) => visible(kind === 'exclude' ? `exclude: ${text}` : text) },
+    { title: 'line', value: ({ kind, text }) => visible(kind === 'where' ? text : `${kind}: ${text}`) },
     { title: 'left', align: 'right', value: ({ left }) => number(left) },
     { title: 'lost', align: 'right', value: ({ before, left }) => number(before - left) },
     {
@@ -55,6 +56,16 @@ function funnel(preview: Preview, page: Paper): readonly string[] {
     },
   ]
   return table(columns, steps, page)
+}
+
+function variants({ variants: named, held_out, members }: Preview, page: Paper): readonly string[] {
+  if (named.length === 0 && held_out === 0) return []
+  const only = named.length === 0 ? [{ variant: 'members', members }] : named
+  const columns: readonly Column<Preview['variants'][number]>[] = [
+    { title: 'variant', value: ({ variant }) => visible(variant) },
+    { title: 'people', align: 'right', value: (one) => number(one.members) },
+  ]
+  return table(columns, [...only, { variant: 'held out', members: held_out }], page)
 }
 
 function overlap(preview: Preview, page: Paper): readonly string[] {

@@ -1,5 +1,5 @@
 import type { CdpError } from '../error.ts'
-import type { ErrorReport, IdentityReport, Report, SegmentReport } from '../report.ts'
+import type { DataTestReport, ErrorReport, IdentityReport, Report, SegmentReport } from '../report.ts'
 import { type Column, count, duration, number, type Paper, type Style, table, visible, wrap } from './layout.ts'
 
 import { printHeld } from './print-sandbox.ts'
@@ -26,6 +26,7 @@ export function printRun(report: Report, { page, failures, next }: Summary): rea
       page,
     ),
     ...section('Segments', segments(report.segments, page), page),
+    ...section('Data tests', dataTests(report.tests, page), page),
     ...section(title, syncs(report.syncs, page), page),
     ...section('Sandbox: what each emulated destination now holds', printHeld(report.holdings, page), page),
     ...section(
@@ -71,6 +72,19 @@ function people(one: IdentityReport, page: Paper): readonly string[] {
   ]
 }
 
+/** How many there were; what they found stands among the problems. */
+function dataTests(tests: Report['tests'], page: Paper): readonly string[] {
+  if (tests.length === 0) return []
+  const of = (status: DataTestReport['status']) => tests.filter((one) => one.status === status).length
+  const [warned, failed] = [of('warn'), of('error')]
+  const said = [
+    `${number(of('pass'))} of ${number(tests.length)} passed`,
+    ...(warned === 0 ? [] : [page.paint('yellow', `${number(warned)} warned`)]),
+    ...(failed === 0 ? [] : [page.paint('red', `${number(failed)} failed`)]),
+  ]
+  return [`  ${said.join(', ')}`]
+}
+
 function segments(reports: readonly SegmentReport[], page: Paper): readonly string[] {
   if (reports.length === 0) return []
   const columns: Column<SegmentReport>[] = [
@@ -80,7 +94,13 @@ function segments(reports: readonly SegmentReport[], page: Paper): readonly stri
     figure('left', (one) => one.left),
   ]
   const held = reports.some((one) => one.held_out > 0)
-  return table(held ? [...columns, figure('held out', (one: SegmentReport) => one.held_out)] : columns, reports, page)
+  const all = held ? [...columns, figure('held out', (one: SegmentReport) => one.held_out)] : columns
+  return [...table(all, reports, page), ...reports.flatMap((one) => variants(one, page))]
+}
+
+function variants({ name, variants: named = {} }: SegmentReport, page: Paper): readonly string[] {
+  const each = Object.entries(named).map(([variant, members]) => `${number(members)} in ${visible(variant)}`)
+  return each.length === 0 ? [] : wrap(`${visible(name)}: ${each.join(', ')}`, page.width, '  ', '    ')
 }
 
 function figure<R>(
@@ -170,7 +190,7 @@ function ending(report: Report, page: Paper): readonly string[] {
 /** What each exit code means, in a sentence. */
 export const MEANING: Readonly<Record<number, string>> = {
   0: 'Done.',
-  1: 'Failed (exit 1): a statement, a login or a setting at a vendor; see above.',
+  1: 'Failed (exit 1): a statement, a test, a login or a setting at a vendor; see above.',
   2: 'Nothing was run (exit 2): the project or the arguments have to be mended first.',
   3: 'Done, but rows were refused or are owed (exit 3); the next run sends what is owed.',
   4: 'Blocked (exit 4): a guard stopped what is named above, before anybody saw it.',

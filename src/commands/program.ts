@@ -70,6 +70,12 @@ function describe(version: string, take: Take): Command {
   )
     .argument('<segment>', 'its name')
     .option('--show-values', 'show personal values, on a terminal only')
+  add(program, 'test', 'run the unit tests of models and the data tests', async (call) =>
+    (await import('./test.ts')).test(call),
+  )
+    .option('--unit', 'only unit tests: in memory, without the warehouse')
+    .option('--data', 'only data tests')
+    .option('--show-values', 'show personal values of data tests, on a terminal only')
   addExplanations(program, add)
   add(program, 'status', 'show what is published and what every sync still owes', async (call) =>
     (await import('./status.ts')).status(call),
@@ -117,7 +123,7 @@ function addExplanations(program: Command, add: Add): void {
 const EXIT_CODES = `
 Exit codes:
   0    all done
-  1    a statement, a login or a setting at a vendor failed
+  1    a statement, a test, a login or a setting at a vendor failed
   2    the project or the arguments are wrong; nothing was run
   3    done, but rows were refused or are owed
   4    a guard blocked a sync

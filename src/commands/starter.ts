@@ -6,6 +6,7 @@ export function starter(name: string): readonly TextFile[] {
     { path: 'cdp.config.yaml', text: config(name) },
     { path: 'data/orders.csv', text: ORDERS },
     { path: 'models/customers.yaml', text: CUSTOMERS },
+    { path: 'models/tests.yaml', text: TESTS },
     { path: 'destinations/exports.yaml', text: EXPORTS },
     { path: '.gitignore', text: '.cdp/\nout/\n' },
   ]
@@ -79,6 +80,31 @@ segments:
     where:
       - order_count = 1
       - email is not null
+`
+
+const TESTS = `# What the models must make of a few invented rows: npx cdp test --unit.
+tests:
+  100 euros make a big spender:
+    now: 2026-02-01T08:00:00Z
+    given:
+      orders:
+        - { order_id: 1, email: anna@mail.example, status: paid, amount: 60, ordered_at: 9 days ago }
+        - { order_id: 2, email: anna@mail.example, status: paid, amount: 40, ordered_at: 2 days ago }
+        - { order_id: 3, email: bruno@mail.example, status: refunded, amount: 500, ordered_at: 2 days ago }
+        - { order_id: 4, email: chloe@mail.example, status: paid, amount: 99.99, ordered_at: 2 days ago }
+    expect:
+      big_spenders: { in: [anna@mail.example], out: [bruno@mail.example, chloe@mail.example] }
+      came_once: { in: [chloe@mail.example], out: [anna@mail.example, bruno@mail.example] }
+
+  who shares a phone is one person:
+    now: 2026-02-01T08:00:00Z
+    given:
+      orders:
+        - { order_id: 1, email: anna@mail.example, phone: 01 99 00 00 01 }
+        - { order_id: 2, email: Anna@Work.example, phone: "+33199000001" }
+        - { order_id: 3, email: bruno@mail.example }
+    expect:
+      customer: { same: [[anna@mail.example, anna@work.example]], apart: [[anna@mail.example, bruno@mail.example]] }
 `
 
 const EXPORTS = `# Who is told. A destination is an account; a sync says which people go there, and with which fields.

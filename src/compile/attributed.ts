@@ -3,12 +3,12 @@ import { column, id, join, lines, type Sql, type Steps, sql, stacked, text } fro
 import type { Context } from './context.ts'
 import { relation } from './context.ts'
 import { identifiersNow, joiningNow, profileIdsNow } from './identity/overlay.ts'
-import { addIdentified, firstOf, hasRowNodes, identifierColumns, marks, rowType, valid } from './rows.ts'
+import { addIdentified, firstOf, hasRowNodes, identifierColumns, marks, rowType } from './rows.ts'
 
 /**
  * Adds the step that names each row's profile: that of its strongest identifier which is known to the graph. Rows of
  * a source without identifiers belong to the profile of their parent (`belongs_to`). The row keeps its columns and
- * gains `cdp_profile_id` (null: unattributed).
+ * gains `cdp_profile_id` and the profile's number, `cdp_profile` (null: unattributed).
  */
 export function addAttributed(steps: Steps, context: Context, source: Source, entity: Entity): Sql | undefined {
   const columns = identifierColumns(source, entity)
@@ -17,7 +17,8 @@ export function addAttributed(steps: Steps, context: Context, source: Source, en
   const lookups = columns.map((one, index) => ({
     alias: `lookup_${index + 1}`,
     type: one.type.name,
-    value: column('s', valid(one)),
+    // What a block list refuses joins nobody, so that it is not in the lookup: it needs not be tested on every row.
+    value: column('s', one.as),
   }))
   if (hasRowNodes(source, entity)) lookups.push({ alias: 'lookup_row', type: rowType(source), value: sql`s.cdp_key` })
   const people = addLookup(steps, context, source, entity, [...new Set(lookups.map((one) => one.type))])
@@ -27,7 +28,8 @@ export function addAttributed(steps: Steps, context: Context, source: Source, en
     sql`
       select
         s.*,
-        person.profile_id as cdp_profile_id
+        ${firstOf(lookups.map((one) => column(one.alias, 'profile')))} as cdp_profile,
+        ${firstOf(lookups.map((one) => column(one.alias, 'profile_id')))} as cdp_profile_id
       from ${identified} as s
       ${stacked(
         lookups.map(
@@ -35,25 +37,25 @@ export function addAttributed(steps: Steps, context: Context, source: Source, en
             left join ${people} as ${id(one.alias)}
               on ${column(one.alias, 'type')} = ${text(one.type)} and ${column(one.alias, 'value')} = ${one.value}`,
         ),
-      )}
-      left join (
-        ${profileIdsNow(context, entity)}
-      ) as person on person.anchor = ${firstOf(lookups.map((one) => column(one.alias, 'profile')))}`,
+      )}`,
   )
 }
 
 function addLookup(steps: Steps, context: Context, source: Source, entity: Entity, types: readonly string[]): Sql {
   return steps.add(
     `${source.name}_lookup`,
-    'every identifier that joins, and the number of its profile (one row an identifier)',
+    'every identifier that joins, and its profile (one row an identifier)',
     sql`
-      select i.type, i.value, n.profile
+      select i.type, i.value, n.profile, p.profile_id
       from (
         ${identifiersNow(context, entity)}
       ) as i
       join (
         ${joiningNow(context, entity)}
       ) as n on n.node_id = i.node_id
+      join (
+        ${profileIdsNow(context, entity)}
+      ) as p on p.anchor = n.profile
       where i.type in (${join(types.map(text))})`,
   )
 }
@@ -89,17 +91,23 @@ function addThroughParent(steps: Steps, context: Context, source: Source, entity
     `${link.parent.name}_owners`,
     `the profile of each row of ${link.parent.name} (one row a key, even where a key repeats)`,
     sql`
-      select ${column('s', link.parent.key)} as cdp_key, min(s.cdp_profile_id) as cdp_profile_id
-      from ${parents} as s
-      where ${column('s', link.parent.key)} is not null
-      group by ${column('s', link.parent.key)}`,
+      select o.cdp_key, o.cdp_profile, p.profile_id as cdp_profile_id
+      from (
+        select ${column('s', link.parent.key)} as cdp_key, min(s.cdp_profile) as cdp_profile
+        from ${parents} as s
+        where ${column('s', link.parent.key)} is not null
+        group by ${column('s', link.parent.key)}
+      ) as o
+      join (
+        ${profileIdsNow(context, entity)}
+      ) as p on p.anchor = o.cdp_profile`,
   )
   return steps.add(
     `${source.name}_attributed`,
     `whose each row is: the profile of its ${link.parent.name} (at most one profile a row)`,
     sql`
       select
-        ${lines([sql`s.*`, ...marks(context, source), sql`owner.cdp_profile_id`])}
+        ${lines([sql`s.*`, ...marks(context, source), sql`owner.cdp_profile`, sql`owner.cdp_profile_id`])}
       from ${relation(context, source)} as s
       left join ${owners} as owner on owner.cdp_key = ${column('s', link.through)}`,
   )

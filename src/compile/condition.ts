@@ -7,8 +7,8 @@ import type { PrintContext } from './print-context.ts'
 
 /**
  * A condition as SQL, in its three-valued logic: a comparison with null is null, so is its negation. `did`, `did_not`
- * and `member_of` are never null, because `context.event` and `context.member` are not. Beside an operator of the
- * caller it needs parentheses.
+ * and memberships are never null, because `context.event`, `context.sequence`, `context.member` and `wasMember` are
+ * not. Beside an operator of the caller it needs parentheses.
  */
 export function printCondition(condition: Condition, context: PrintContext): Sql {
   return printed(condition, context).sql
@@ -27,8 +27,14 @@ function printed(condition: Condition, context: PrintContext): Printed {
       const event = closed(context.event(condition.event))
       return condition.negated ? negation(event) : event
     }
+    case 'sequence': {
+      const sequence = closed(context.sequence(condition.sequence))
+      return condition.negated ? negation(sequence) : sequence
+    }
     case 'member_of':
-      return closed(context.member(condition.segment))
+      return closed(context.member(condition.segment, condition.variant))
+    case 'was_member_of':
+      return closed(context.wasMember(condition.membership))
     case 'sql':
       return closed(ownSql(condition.text))
     default:

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Event } from '../project/language.ts'
+import type { Condition, Event, PastMembership, Sequence } from '../project/language.ts'
 import type { Entity, Project } from '../project/project.ts'
 import { eventsIn } from '../project/references.ts'
 import { type Sql, sql } from '../sql/sql.ts'
@@ -7,28 +7,46 @@ import type { Context } from './context.ts'
 
 /** The column in which an event's answer is kept: equal events of several segments share one. */
 export function eventColumn(event: Event): string {
-  const said = JSON.stringify(event, (key, value: unknown) => (key === 'at' ? undefined : value))
-  return `did_${createHash('sha256').update(said).digest('hex').slice(0, 8)}`
+  return `did_${said(event)}`
+}
+
+/** The column in which the answer of a sequence is kept, in the same way. */
+export function sequenceColumn(sequence: Sequence): string {
+  return `then_${said(sequence)}`
+}
+
+/** The column in which it is kept whether somebody was a member before, in the same way. */
+export function pastColumn(past: PastMembership): string {
+  return `was_${said(past)}`
+}
+
+/** Eight hex digits that are the same for what says the same, wherever it stands. */
+function said(what: Event | Sequence | PastMembership): string {
+  const text = JSON.stringify(what, (key, value: unknown) => (key === 'at' ? undefined : value))
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}
+
+/** The conditions on profiles of an entity: those of its segments and syncs. */
+export function conditionsOf(project: Project, entity: Entity): readonly Condition[] {
+  return [...project.segments.values(), ...project.syncs.values()].flatMap((one) =>
+    one.entity === entity.name && one.where !== undefined ? [one.where] : [],
+  )
 }
 
 /** The events of all segments and syncs of an entity, each once, by column. */
 export function eventsOf(project: Project, entity: Entity): ReadonlyMap<string, Event> {
-  const conditions = [
-    ...[...project.segments.values()]
-      .filter((segment) => segment.entity === entity.name)
-      .map((segment) => segment.where),
-    ...[...project.syncs.values()].filter((sync) => sync.entity === entity.name).map((sync) => sync.where),
-  ]
-  return new Map(
-    conditions.flatMap((condition) => [...eventsIn(condition)]).map((event) => [eventColumn(event), event]),
-  )
+  const events = conditionsOf(project, entity).flatMap((condition) => [...eventsIn(condition)])
+  return new Map(events.map((event) => [eventColumn(event), event]))
 }
+
+/** Measures of which nothing is 0. */
+const ADDS: ReadonlySet<Event['measure']['kind']> = new Set(['rows', 'sum', 'count_distinct'])
 
 /** True where the measure of an event is within its bounds; at least one row where it states none. */
 export function withinBounds(context: Context, event: Event, measured: Sql): Sql {
   const { atLeast, atMost, exactly } = event.bounds
-  // Counts and sums are numbers; what `min` and `max` give takes its type from the column.
-  const isNumber = event.measure.kind === 'rows' || event.measure.kind === 'sum'
+  // What `min` and `max` give takes its type from the column, which may be unknown; all else is a number.
+  const isNumber = event.measure.kind !== 'min' && event.measure.kind !== 'max'
   const number = (value: string) =>
     isNumber && /^-?\d{1,15}(\.\d{1,6})?$/.test(value) ? sql`${Number(value)}` : context.dialect.untyped(value)
   const tests = [
@@ -42,7 +60,7 @@ export function withinBounds(context: Context, event: Event, measured: Sql): Sql
 
 /** The answer for a profile without a single row in the source. */
 export function withoutRows(event: Event): boolean {
-  if (event.measure.kind === 'min' || event.measure.kind === 'max') return false
+  if (!ADDS.has(event.measure.kind) || event.first !== undefined || event.last !== undefined) return false
   const { atLeast, atMost, exactly } = event.bounds
   if (atLeast === undefined && atMost === undefined && exactly === undefined) return false
   return Number(atLeast ?? 0) <= 0 && Number(atMost ?? 0) >= 0 && Number(exactly ?? 0) === 0

@@ -1,7 +1,7 @@
 import { unreachable } from '../error.ts'
 import type { Comparison, Expression } from '../project/language.ts'
 import { common, isTime, typeOf } from '../project/types.ts'
-import type { ValueType } from '../sql/dialect.ts'
+import type { DatePart, ValueType } from '../sql/dialect.ts'
 import { join, type Sql, sql, stacked, text, verbatim } from '../sql/sql.ts'
 import {
   BINDS,
@@ -73,8 +73,12 @@ export function print(expression: Expression, context: PrintContext): Printed {
       return printBetween(expression, context)
     case 'pattern':
       return printPattern(expression, context)
+    case 'holds':
+      return printHolds(expression, context)
     case 'isNull':
       return printIsNull(expression, context)
+    case 'isEmpty':
+      return printIsEmpty(expression, context)
     case 'and':
     case 'or':
       return junction(
@@ -160,6 +164,27 @@ function printPattern(expression: Of<'pattern'>, context: PrintContext): Printed
   return negated ? { sql: sql`not ${test}`, binds: BINDS.not } : { sql: test, binds: BINDS.comparison }
 }
 
+function printHolds({ how, left, values, negated }: Of<'holds'>, context: PrintContext): Printed {
+  const { dialect } = context
+  const value = narrow(printExpression(left, context), WHOLE)
+  const has = typeOf(left) === 'list' ? dialect.listHas : dialect.contains
+  // What a dialect makes of it is an operator in some and a call in others.
+  const tests = values.map((one): Printed => ({ sql: has(value, text(one)), binds: BINDS.comparison }))
+  const [only] = tests
+  const all = tests.length === 1 && only ? only : junction(how === 'any' ? 'or' : 'and', tests)
+  return negated ? negation(all) : all
+}
+
+function printIsEmpty({ of, negated }: Of<'isEmpty'>, context: PrintContext): Printed {
+  const { dialect } = context
+  const value = narrow(printExpression(of, context), WHOLE)
+  const op = negated ? '!=' : '='
+  if (isList(of)) return comparison(sql`coalesce(${dialect.listLength(value)}, 0)`, op, sql`0`)
+  // What is of no known type may be a number, which is never the empty text.
+  const chars = typeOf(of) === 'text' ? value : dialect.cast(value, 'text')
+  return comparison(sql`coalesce(${chars}, '')`, op, sql`''`)
+}
+
 function printIsNull({ of, negated }: Of<'isNull'>, context: PrintContext): Printed {
   const value = within(print(of, context), BINDS.sum)
   return { sql: negated ? sql`${value} is not null` : sql`${value} is null`, binds: BINDS.comparison }
@@ -220,12 +245,22 @@ function printCall({ name, args }: Of<'call'>, context: PrintContext): Sql {
     case 'substring':
       return dialect.substring(first(), arg(1) ?? sql`1`, arg(2))
     case 'length':
-      return dialect.length(first())
+      return isList(args[0]) ? dialect.listLength(first()) : dialect.length(first())
     case 'days_between':
       return daysBetween(args, context)
+    case 'year':
+    case 'month':
+    case 'day':
+    case 'weekday':
+    case 'hour':
+      return partOf(name, args, context)
     default:
       return unreachable(name)
   }
+}
+
+function isList(expression: Expression | undefined): boolean {
+  return expression !== undefined && typeOf(expression) === 'list'
 }
 
 function asText(expression: Expression, context: PrintContext): Sql {
@@ -237,6 +272,16 @@ function asText(expression: Expression, context: PrintContext): Sql {
 function daysBetween(args: readonly Expression[], context: PrintContext): Sql {
   const [first = sql`null`, second = sql`null`] = args.map((arg) => narrow(asDate(arg, timesOf(context)), HALF))
   return context.dialect.daysBetween(first, second)
+}
+
+/** A part of a time as the project's calendar and clock show it; at a day the clock shows its beginning. */
+function partOf(name: DatePart, args: readonly Expression[], context: PrintContext): Sql {
+  const { dialect, timezone } = context
+  const [of] = args
+  if (of === undefined) return sql`null`
+  if (typeOf(of) === 'date' && name !== 'hour')
+    return dialect.datePart(name, narrow(asDate(of, timesOf(context)), HALF))
+  return dialect.datePart(name, dialect.localTime(narrow(asInstant(of, timesOf(context)), HALF), timezone))
 }
 
 /** Values that share a type: times are made dates or instants alike. */

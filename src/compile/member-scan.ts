@@ -5,9 +5,10 @@ import type { Context } from './context.ts'
 import { memberEntity } from './identity/ownership.ts'
 import { membersTable } from './identity/tables.ts'
 import { block } from './layout.ts'
+import { measured } from './measure.ts'
 import { buildTable, clockTable, profileTable } from './names.ts'
+import { isOverPeriods } from './periods.ts'
 import { personContext } from './print-context.ts'
-import { measured } from './scan.ts'
 
 /** What the traits of a group ask of its members, in one aggregated scan over their profiles. */
 export interface MemberScan {
@@ -44,8 +45,9 @@ export function memberScan(context: Context, group: Entity): MemberScan | undefi
 
 /** The first member is the one who was seen first, the last the one who was seen last. */
 function columnOf(context: Context, { measure, where }: Extract<TraitDefinition, { kind: 'members' }>): Sql {
+  if (isOverPeriods(measure)) throw new Error('members have no periods: that was refused when the project was resolved')
   const print = personContext(context, 'p')
   const filter = where && block(sql`(`, printCondition(where, print), sql`)`)
   const time = measure.kind === 'first' ? sql`p.first_seen_at` : sql`p.last_seen_at`
-  return measured(measure, { print, filter, order: [time, sql`p.profile_id`] })
+  return measured(measure, { print, filter, order: [time, sql`p.profile_id`], time })
 }

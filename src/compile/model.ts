@@ -1,4 +1,5 @@
 import type { At } from '../error.ts'
+import type { DataTest } from '../project/data-tests.ts'
 import type { IdentityGuard } from '../project/project.ts'
 import type { Statement, Table } from '../sql/sql.ts'
 
@@ -6,7 +7,7 @@ import type { Statement, Table } from '../sql/sql.ts'
 export interface Model {
   /** Unique; the compiled file is `<name>.sql`. */
   readonly name: string
-  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'segments' | 'publish'
+  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'segments' | 'publish' | 'tests'
   /** Names of models whose tables this one reads. */
   readonly needs: readonly string[]
   readonly steps: readonly Step[]
@@ -31,6 +32,8 @@ export type Step =
   | { readonly kind: 'judge'; readonly judgement: Judgement }
   | { readonly kind: 'phones'; readonly phones: Phones }
   | { readonly kind: 'contract'; readonly contraction: Contraction }
+  /** Where a test of severity `error` fails, the build ends. */
+  | { readonly kind: 'tests'; readonly scans: readonly TestScan[] }
 
 /** Phones that no build has parsed yet: collected in the warehouse, parsed here, kept in the warehouse. */
 export interface Phones {
@@ -120,4 +123,20 @@ export interface Judgement {
   readonly create: readonly Statement[]
   readonly verdicts: Table
   readonly refused: Table
+}
+
+/** One statement that answers data tests; it gives one row and takes the token `b`. */
+export interface TestScan {
+  readonly statement: Statement
+  /** The columns of the n-th test end in `_<n>`, counted from 1: see compile/data-tests.ts. */
+  readonly tests: readonly AskedTest[]
+}
+
+export interface AskedTest {
+  readonly test: DataTest
+  /**
+   * One row, `examples`: the keys of a few rows that fail, a JSON text a line; null for none. Undefined where rows have
+   * no key, or one that says who somebody is. For failing tests only: those that pass cost nothing more.
+   */
+  readonly examples: Statement | undefined
 }

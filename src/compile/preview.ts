@@ -2,21 +2,25 @@ import { builtInColumns, traitColumns } from '../project/columns.ts'
 import type { Condition } from '../project/language.ts'
 import { isPersonal } from '../project/personal.ts'
 import { wordsAt } from '../project/place.ts'
-import type { Entity, Segment } from '../project/project.ts'
+import type { Entity, Limit, Segment } from '../project/project.ts'
+import { HELD_OUT, hasVariantColumn, variantColumn } from '../project/segment-people.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
-import { from, id, join, lines, type Sql, type Statement, Steps, sql, text } from '../sql/sql.ts'
+import { column, from, id, join, lines, type Sql, type Statement, Steps, sql, text } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import { type Context, statement } from './context.ts'
+import { anyOf } from './membership.ts'
 import { clockTable, profileTable, segmentsTable } from './names.ts'
-import { personContext } from './print-context.ts'
-import { changesTable, segmentsOf } from './segments.ts'
+import { peopleFrom } from './people.ts'
+import { type PrintContext, personContext } from './print-context.ts'
+import { counted, movedCounts } from './segment-history.ts'
+import { segmentsOf } from './segment-tables.ts'
 
 /** What `cdp preview` asks of a finished build; every statement gives one row and takes the token `b`. */
 export interface PreviewStatements {
   readonly segment: Segment
-  /** `profiles`, `members`, `entered`, `left`. */
+  /** `profiles`, `members`, `entered`, `left`, `held_out`, and `variant_<number>` for each of its variants. */
   readonly size: Statement
-  /** The lines of `where:` in order, then the excluded segments. */
+  /** The lines of `where:` in order, the excluded segments, then what else takes people out. */
   readonly lines: readonly PreviewLine[]
   /** `left_1`, `null_1`, `left_2` …: who is left after each line, and who was lost because it is null on them. */
   readonly funnel: Statement
@@ -30,9 +34,9 @@ export interface PreviewStatements {
 }
 
 export interface PreviewLine {
-  /** As the analyst wrote it. */
+  /** As the analyst wrote it, or what it comes to. */
   readonly text: string
-  readonly kind: 'where' | 'exclude'
+  readonly kind: 'where' | 'exclude' | 'waterfall' | 'split' | 'holdout' | 'limit'
 }
 
 export interface PreviewColumn {
@@ -54,7 +58,7 @@ export function compilePreview(context: Context, segment: Segment): PreviewState
     segment,
     size: size(context, entity, segment),
     lines: tests.map(({ line }) => line),
-    funnel: funnel(context, entity, tests),
+    funnel: funnel(context, segment, tests),
     others: others.map(({ name }) => name),
     overlap: others.length === 0 ? undefined : overlap(context, entity, segment, others),
     columns: columns.map(({ name }) => ({ name, personal: isPersonal(context.project, entity, name) })),
@@ -62,33 +66,63 @@ export function compilePreview(context: Context, segment: Segment): PreviewState
   }
 }
 
-interface Test {
+export interface Test {
   readonly line: PreviewLine
   readonly verdict: Sql
 }
 
 function testsOf(context: Context, segment: Segment): readonly Test[] {
-  const print = personContext(context, 's', (name) => name)
-  const where = segment.where.kind === 'all' ? segment.where.of : [segment.where]
+  const print = personContext(context, 's')
+  const where = segment.where?.kind === 'all' ? segment.where.of : segment.where === undefined ? [] : [segment.where]
   return [
     ...where.map((one): Test => ({ line: { text: said(one), kind: 'where' }, verdict: printCondition(one, print) })),
     ...segment.exclude.map(
       (name): Test => ({ line: { text: name, kind: 'exclude' }, verdict: sql`not ${print.member(name)}` }),
     ),
+    ...divisions(segment, print),
   ]
 }
 
+/** What takes people out after the condition, in its order. */
+export function divisions({ name, waterfall, split, limit }: Segment, print: PrintContext): readonly Test[] {
+  const held = split && rounded(1 - split.end)
+  const isHeld = sql`coalesce(${column('s', variantColumn(name))} = ${text(HELD_OUT)}, false)`
+  const kind = split?.variants.length === 0 ? 'holdout' : 'split'
+  const names = (split?.variants ?? []).map((variant) => `${variant.name}, `).join('')
+  const test = (kind: PreviewLine['kind'], words: string, verdict: Sql): Test => ({
+    line: { text: words, kind },
+    verdict,
+  })
+  return [
+    ...(waterfall.length === 0 ? [] : [test('waterfall', waterfall.join(', '), anyOf(waterfall, print))]),
+    ...(held === undefined ? [] : [test(kind, `${names}${held}% held out`, sql`not ${isHeld}`)]),
+    ...(limit === undefined ? [] : [test('limit', limitText(limit), print.member(name))]),
+  ]
+}
+
+function limitText({ rows, per }: Limit): string {
+  return per === undefined ? String(rows) : `${rows} per ${per}`
+}
+
+function rounded(share: number): number {
+  return Math.round(share * 1e10) / 1e8
+}
+
 /** A condition in the words of its author: those of its first line where it takes several. */
-function said(condition: Condition): string {
+export function said(condition: Condition): string {
   switch (condition.kind) {
     case 'test':
       return wordsAt(condition.at)
     case 'sql':
       return `sql: ${wordsAt(condition.at)}`
     case 'member_of':
-      return `member_of: ${condition.segment}`
+      return `member_of: ${[condition.segment, ...(condition.variant === undefined ? [] : [condition.variant])].join('.')}`
+    case 'was_member_of':
+      return `was_member_of: ${condition.membership.segment} (line ${condition.at.line})`
     case 'did':
       return `${condition.negated ? 'did_not' : 'did'}: ${condition.event.source} (line ${condition.at.line})`
+    case 'sequence':
+      return `${condition.negated ? 'did_not' : 'did'}: ${condition.sequence.steps.map(({ source }) => source).join(', then ')} (line ${condition.at.line})`
     case 'not':
       return `not: ${said(condition.of)}`
     case 'all':
@@ -99,27 +133,35 @@ function said(condition: Condition): string {
 
 function size(context: Context, entity: Entity, segment: Segment): Statement {
   const { dialect, project } = context
-  const moved = (change: string) => sql`
+  const steps = new Steps()
+  const facts = steps.add('facts', 'who would enter and leave (a few rows a segment)', movedCounts(context, entity))
+  const moved = (fact: string) => sql`
     (
-      select count(*)
-      from ${from(changesTable(context, entity))}
-      where segment = ${text(segment.name)} and change = ${text(change)}
+      select ${counted(context, sql`segment = ${text(segment.name)} and fact = ${text(fact)}`)}
+      from ${facts}
     )`
+  const inVariant = (variant: string) =>
+    hasVariantColumn(segment)
+      ? dialect.aggregate('count', undefined, sql`${id(variantColumn(segment.name))} = ${text(variant)}`)
+      : sql`0`
+  const variants = segment.variants.map((name, index) => sql`${inVariant(name)} as ${id(`variant_${index + 1}`)}`)
   return statement(
     `preview ${segment.name} size`,
     'how many there are, and who would enter and leave',
-    sql`
+    steps.select(sql`
       select
         ${dialect.aggregate('count', undefined)} as profiles,
         ${dialect.aggregate('count', undefined, id(segment.name))} as members,
         ${moved('entered')} as entered,
-        ${moved('left')} as ${id('left')}
-      from ${from(segmentsTable(project, entity.name))}`,
+        ${moved('left')} as ${id('left')},
+        ${lines([sql`${inVariant(HELD_OUT)} as held_out`, ...variants])}
+      from ${from(segmentsTable(project, entity.name))}`),
   )
 }
 
-function funnel(context: Context, entity: Entity, tests: readonly Test[]): Statement {
+function funnel(context: Context, segment: Segment, tests: readonly Test[]): Statement {
   const steps = new Steps()
+  const segments = [segment.name, ...segment.exclude, ...segment.waterfall]
   const { dialect, project } = context
   const name = (index: number) => id(`line_${index + 1}`)
   const decided = steps.add(
@@ -128,8 +170,7 @@ function funnel(context: Context, entity: Entity, tests: readonly Test[]): State
     sql`
       select
         ${lines(tests.map(({ verdict }, index) => sql`${verdict} as ${name(index)}`))}
-      from ${from(profileTable(project, entity.name))} as p
-      join ${from(segmentsTable(project, entity.name))} as s on s.profile_id = p.profile_id
+      from ${peopleFrom(context, { entity: segment.entity, where: segment.where, segments })}
       cross join ${from(clockTable(project))} as clock`,
   )
   const counted = tests.flatMap((_, index) => {

@@ -1,8 +1,10 @@
-import type { Event, Target } from '../project/language.ts'
+import type { Event, PastMembership, Sequence, Target } from '../project/language.ts'
+import { variantColumn } from '../project/segment-people.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
-import { column, type Sql } from '../sql/sql.ts'
+import { column, type Sql, sql, text } from '../sql/sql.ts'
 import { type Context, NOW } from './context.ts'
-import { eventColumn } from './events.ts'
+import { eventColumn, pastColumn, sequenceColumn } from './events.ts'
+import { groupAlias, traitOfGroup } from './groups.ts'
 
 /** What the names of an expression are in the statement that it becomes part of. */
 export interface PrintContext {
@@ -15,26 +17,38 @@ export interface PrintContext {
   name(to: Target, type: ValueType): Sql
   /** Whether the person did it: a boolean that is never null, closed in itself. */
   event(event: Event): Sql
-  /** Whether the person is a member of a segment: a boolean that is never null, closed in itself. */
-  member(segment: string): Sql
+  /** Whether rows of the person followed each other so: a boolean that is never null, closed in itself. */
+  sequence(sequence: Sequence): Sql
+  /** Whether the person is a member of a segment, or in a variant of it: a boolean, never null, closed in itself. */
+  member(segment: string, variant?: string): Sql
+  /** Whether the person was a member before: a boolean that is never null, closed in itself. */
+  wasMember(past: PastMembership): Sql
 }
 
 /**
  * How conditions on people print where a profile has the alias `p` and what was decided about it the alias `answers`;
- * `member` names the column that says whether somebody is in a segment.
+ * see `peopleFrom`. `group` is the alias of the columns that `groupJoins` adds.
  */
 export function personContext(
   context: Context,
   answers: string,
-  member: (segment: string) => string = memberColumn,
+  group: (group: string) => string = groupAlias,
 ): PrintContext {
   return {
     dialect: context.dialect,
     timezone: context.project.timezone,
     now: NOW,
-    name: (to) => column('p', to.kind === 'trait' ? to.trait : to.column),
+    name: (to) => {
+      if (to.kind === 'group') return column(group(to.entity), traitOfGroup(to.entity, to.trait))
+      return column('p', to.kind === 'trait' ? to.trait : to.column)
+    },
     event: (event) => column(answers, eventColumn(event)),
-    member: (segment) => column(answers, member(segment)),
+    sequence: (sequence) => column(answers, sequenceColumn(sequence)),
+    member: (segment, variant) =>
+      variant === undefined
+        ? column(answers, memberColumn(segment))
+        : sql`coalesce(${column(answers, variantColumn(segment))} = ${text(variant)}, false)`,
+    wasMember: (past) => column(answers, pastColumn(past)),
   }
 }
 

@@ -1,5 +1,5 @@
 import { comment, print, type Quoting, type Sql, type Statement, sql } from '../sql/sql.ts'
-import type { Contraction, Model, Step } from './model.ts'
+import type { Contraction, Model, Step, TestScan } from './model.ts'
 
 /** A group of statements that is printed as one readable file. */
 export interface Script {
@@ -66,7 +66,17 @@ function partsOf(step: Step): readonly Part[] {
       ]
     case 'contract':
       return contractionParts(step.contraction)
+    case 'tests':
+      return testParts(step.scans)
   }
+}
+
+function testParts(scans: readonly TestScan[]): readonly Part[] {
+  const examples = scans.flatMap(({ tests }) => tests.flatMap((one) => one.examples ?? []))
+  return [
+    { statements: scans.map(({ statement }) => statement) },
+    ...(examples.length === 0 ? [] : [{ note: 'for tests that fail', statements: examples }]),
+  ]
 }
 
 function contractionParts(rounds: Contraction): readonly Part[] {

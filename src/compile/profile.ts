@@ -10,8 +10,10 @@ import { layers } from './layers.ts'
 import type { MemberScan } from './member-scan.ts'
 import { clockTable } from './names.ts'
 import { type Candidate, survivor, survivorSource } from './pick.ts'
+import type { PrintContext } from './print-context.ts'
 import { timeColumn } from './scan.ts'
 import { partialName, type Scan, scanTable } from './scans.ts'
+import { addScore, weightedScore } from './score.ts'
 
 /** The profile table: built-in columns, the identifier lists, then every trait in YAML order. */
 export function profileQuery(
@@ -39,7 +41,8 @@ export function profileQuery(
     ...(ofMembers === undefined ? [] : [profileJoin(ofMembers.table, `from_${ofMembers.member.name}`, 'people')]),
   ]
   const traits = [...entity.traits.values()]
-  const measured = traits.filter((trait) => !isDerived(trait))
+  const scores = traits.flatMap((trait) => addScore(steps, context, entity, trait) ?? [])
+  const measured = traits.filter(({ definition }) => !isDerived(definition) && definition.kind !== 'score')
   const gathered = steps.add(
     'gathered',
     'what the scans found (at most one row a profile each)',
@@ -53,12 +56,14 @@ export function profileQuery(
             sql`${found(context, trait, entity)} as ${id(trait.name)}`,
             ...sourceOf(context, trait).map((source) => sql`${source} as ${id(sourceColumn(trait.name))}`),
           ]),
+          ...scores.flatMap(({ columns }) => columns),
         ])}
       from ${people} as people
       left join ${lists} as lists on lists.profile_id = people.profile_id
-      ${stacked(joins)}`,
+      ${stacked([...joins, ...scores.map(({ join }) => join)])}`,
   )
-  const last = layers(traits.filter(isDerived), (trait) => usesOf(trait.definition)).reduce(
+  const computed = traits.filter(({ definition }) => isDerived(definition))
+  const last = layers(computed, (trait) => usesOf(trait.definition)).reduce(
     (before, layer, index) => addLayer(steps, context, before, layer, index + 1),
     gathered,
   )
@@ -83,8 +88,9 @@ function groupJoin(context: Context, group: Entity): Sql {
 }
 
 /** Traits that are computed from traits: they come after the scans. */
-function isDerived(trait: Trait): boolean {
-  return trait.definition.kind === 'expression' || trait.definition.kind === 'sql'
+function isDerived(definition: TraitDefinition): boolean {
+  if (definition.kind === 'score') return definition.score.kind === 'weighted'
+  return definition.kind === 'expression' || definition.kind === 'sql'
 }
 
 function usesOf(definition: TraitDefinition): readonly string[] {
@@ -112,18 +118,31 @@ function derived(context: Context, trait: Trait): Sql {
     case 'sql':
       return sql`(${verbatim(definition.text)})`
     case 'expression':
-      return printExpression(definition.expression, {
-        dialect: context.dialect,
-        timezone: context.project.timezone,
-        now: NOW,
-        name: (to) => column('p', to.kind === 'trait' ? to.trait : to.column),
-        event: () => sql`false`,
-        member: () => sql`false`,
-      })
+      return printExpression(definition.expression, traitContext(context))
+    case 'score':
+      if (definition.score.kind === 'weighted') return weightedScore(definition.score, traitContext(context))
+      throw new Error(`${trait.name} is no derived trait`)
     case 'pick':
     case 'aggregate':
     case 'members':
       throw new Error(`${trait.name} is no derived trait`)
+  }
+}
+
+/** How expressions over traits print where the profile has the alias `p`. */
+function traitContext({ dialect, project }: Context): PrintContext {
+  return {
+    dialect,
+    timezone: project.timezone,
+    now: NOW,
+    name: (to) => {
+      if (to.kind !== 'trait') throw new Error('a trait speaks of traits of its profile only')
+      return column('p', to.trait)
+    },
+    event: () => sql`false`,
+    sequence: () => sql`false`,
+    member: () => sql`false`,
+    wasMember: () => sql`false`,
   }
 }
 
@@ -161,6 +180,9 @@ function found(context: Context, trait: Trait, entity: Entity): Sql {
     case 'count':
     case 'count_distinct':
     case 'sum':
+    case 'periods':
+    case 'streak':
+    case 'longest_streak':
       return sql`coalesce(${value}, 0)`
     case 'exists':
       return sql`coalesce(${value}, false)`

@@ -4,7 +4,8 @@ import { type Context, statement } from './context.ts'
 import { publishGraph } from './identity/publish.ts'
 import { graphViews } from './identity/views.ts'
 import { clockTable, profileTable, publishedView, segmentsTable, stateTable } from './names.ts'
-import { changesTable, membershipTable, segmentsOf } from './segments.ts'
+import { forgetHistory, historyViews, publishHistory } from './segment-history.ts'
+import { membership, segmentsOf } from './segment-tables.ts'
 
 /**
  * What makes a build visible, in order: the identity state takes the build's delta, segment history its changes, the
@@ -15,7 +16,8 @@ export function compilePublish(context: Context): readonly Statement[] {
   const entities = [...context.project.entities.values()]
   return [
     ...entities.flatMap((entity) => publishGraph(context, entity)),
-    ...entities.flatMap((entity) => history(context, entity)),
+    ...entities.flatMap((entity) => publishHistory(context, entity)),
+    ...forgetHistory(context),
     ...entities.flatMap((entity) => views(context, entity)),
     ...segmentViews(context, entities),
     published(context),
@@ -30,43 +32,9 @@ export function publishedNames(context: Context): readonly string[] {
     ...segmentsOf(context, entity).flatMap((segment) => [
       `segment_${segment.name}`,
       'segment_membership',
-      'segment_history',
+      ...historyViews(context).map(({ name }) => name),
     ]),
   ])
-}
-
-function history(context: Context, entity: Entity): readonly Statement[] {
-  if (segmentsOf(context, entity).length === 0) return []
-  const table = from(stateTable(context.project, 'segment_history'))
-  const changes = from(changesTable(context, entity))
-  const now = sql`(select now from ${from(clockTable(context.project))})`
-  return [
-    statement(
-      `publish ${entity.name} left`,
-      'members who left their segment',
-      sql`
-        update ${table}
-        set left_at = ${now}, left_run = ${parameter('run_id')}
-        where entity = ${text(entity.name)} and left_at is null and exists (
-          select 1
-          from ${changes} as c
-          where c.change = 'left' and c.segment = segment_history.segment and c.profile_id = segment_history.profile_id
-        )`,
-    ),
-    statement(
-      `publish ${entity.name} entered`,
-      'members who entered a segment (none of them is in it already)',
-      sql`
-        insert into ${table} (entity, segment, profile_id, entered_at, entered_run)
-        select ${text(entity.name)}, c.segment, c.profile_id, ${now}, ${parameter('run_id')}
-        from ${changes} as c
-        where c.change = 'entered' and not exists (
-          select 1
-          from ${table} as h
-          where h.entity = ${text(entity.name)} and h.segment = c.segment and h.profile_id = c.profile_id and h.left_at is null
-        )`,
-    ),
-  ]
 }
 
 function views(context: Context, entity: Entity): readonly Statement[] {
@@ -94,26 +62,21 @@ function segmentViews(context: Context, entities: readonly Entity[]): readonly S
   const { project } = context
   const withSegments = entities.filter((entity) => segmentsOf(context, entity).length > 0)
   if (withSegments.length === 0) return []
-  const membership = unionAll(
+  const all = unionAll(
     withSegments.map(
       (entity) =>
-        sql`select ${text(entity.name)} as entity, segment, profile_id, variant from ${from(membershipTable(context, entity))}`,
+        sql`
+          select ${text(entity.name)} as entity, segment, profile_id, variant
+          from (
+            ${membership(context, entity)}
+          ) as ${id(`${entity.name}_membership`)}`,
     ),
   )
-  const history = sql`
-    select entity, segment, profile_id, entered_at, entered_run, left_at, left_run
-    from ${from(stateTable(project, 'segment_history'))}`
+  const show = (name: string, reason: string, query: Sql) =>
+    statement(`view ${name}`, reason, context.dialect.createView(publishedView(project, name), query))
   return [
-    statement(
-      'view segment_membership',
-      'one row a member',
-      context.dialect.createView(publishedView(project, 'segment_membership'), membership),
-    ),
-    statement(
-      'view segment_history',
-      'who was a member of what, from when to when',
-      context.dialect.createView(publishedView(project, 'segment_history'), history),
-    ),
+    show('segment_membership', 'one row a member, and one for each who is held out', all),
+    ...historyViews(context).map(({ name, reason, query }) => show(name, reason, query)),
   ]
 }
 

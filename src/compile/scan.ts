@@ -1,16 +1,20 @@
-import type { Event, Reference } from '../project/language.ts'
-import type { Entity, Measure, PickBy, Source, TraitDefinition } from '../project/project.ts'
-import { referencesIn } from '../project/references.ts'
+import type { Event } from '../project/language.ts'
+import type { Entity, PickBy, Source, TraitDefinition } from '../project/project.ts'
 import { column, from, id, join, lines, type Sql, Steps, sql, stacked } from '../sql/sql.ts'
 import { addAttributed } from './attributed.ts'
 import { printCondition } from './condition.ts'
-import { type Context, NOW, relation } from './context.ts'
+import { type Context, NOW } from './context.ts'
 import { withinBounds } from './events.ts'
-import { printComparedInstant, printExpression } from './expression.ts'
+import { printExpression } from './expression.ts'
+import { profileIdsNow } from './identity/overlay.ts'
 import { block } from './layout.ts'
+import { measured } from './measure.ts'
 import { clockTable, profileTable } from './names.ts'
+import { parentColumn, parentJoins } from './parents.ts'
+import { addLocalTimes, isOverPeriods, type OverPeriods, periodColumn, withPeriods } from './periods.ts'
 import type { PrintContext } from './print-context.ts'
 import { identifierColumns, rowOrder, valid } from './rows.ts'
+import { inWindow } from './window.ts'
 
 /** One column of an aggregated scan, and what of the project it was made for. */
 export interface ScanColumn {
@@ -18,6 +22,8 @@ export interface ScanColumn {
   readonly value: Sql
   /** The condition or expressions in it: their columns must be there. */
   readonly uses: unknown
+  /** Where the value is that of a calendar period: what is made of the periods of a profile. */
+  readonly over?: OverPeriods
 }
 
 /**
@@ -32,40 +38,68 @@ export function scanQuery(
   withProfile = false,
 ): Sql {
   const steps = new Steps()
-  const rows = addAttributed(steps, context, source, entity)
-  if (rows === undefined) throw new Error(`rows of ${source.name} belong to no ${entity.name}`)
-  const parents = parentsOf(context, source, columns)
-  const joins = parents.map(({ parent, through, used }) => {
-    const step = steps.add(
-      `${parent.name}_by_key`,
-      `what is asked of ${parent.name}, one row a key`,
-      sql`
-        select
-          ${lines([sql`${column('s', parent.key ?? '')} as cdp_key`, ...used.map((name) => sql`min(${column('s', name)}) as ${id(name)}`)])}
-        from ${relation(context, parent)} as s
-        group by ${column('s', parent.key ?? '')}`,
-    )
-    return sql`
-      left join ${step} as ${id(parent.name)}
-        on ${column(parent.name, 'cdp_key')} = ${column('s', through)}`
+  const rows = addScanned(steps, context, entity, source, {
+    uses: columns.map((one) => one.uses),
+    withProfile,
+    inPeriods: columns.some((one) => one.over !== undefined),
   })
+  const plain = columns.filter((one) => one.over === undefined)
+  const measuredRows = steps.add(
+    `${source.name}_measured`,
+    'all that is asked, by number of the profile: ids are texts, which are slow to group by (one row a profile)',
+    sql`
+      select
+        ${lines([sql`s.cdp_profile`, ...plain.map((one) => sql`${one.value} as ${id(one.name)}`)])}
+      from ${rows}
+      where s.cdp_profile is not null
+      group by s.cdp_profile`,
+  )
+  const grouped = sql`
+    select
+      ${lines([sql`p.profile_id`, ...plain.map((one) => sql`g.${id(one.name)}`)])}
+    from ${measuredRows} as g
+    join (
+      ${profileIdsNow(context, entity)}
+    ) as p on p.anchor = g.cdp_profile`
+  return withPeriods(steps, context, { source, rows, columns, grouped })
+}
+
+/** What rows are read for: the conditions and expressions in it, and whether they speak of traits. */
+interface Asked {
+  readonly uses: unknown
+  readonly withProfile: boolean
+  /** Whether rows need `cdp_local`, by which they fall into periods of the calendar. */
+  readonly inPeriods?: boolean
+}
+
+/** Adds the attributed rows of a source, and gives what stands after `from`: the rows `s` with all they are asked about. */
+export function addScanned(
+  steps: Steps,
+  context: Context,
+  entity: Entity,
+  source: Source,
+  { uses, withProfile, inPeriods = false }: Asked,
+): Sql {
+  const attributed = addAttributed(steps, context, source, entity)
+  if (attributed === undefined) throw new Error(`rows of ${source.name} belong to no ${entity.name}`)
+  const joins = [...parentJoins(steps, context, source, uses)]
   if (withProfile)
     joins.push(sql`
       left join ${from(profileTable(context.project, entity.name))} as profile
         on profile.profile_id = s.cdp_profile_id`)
-  return steps.select(sql`
-    select
-      ${lines([sql`s.cdp_profile_id as profile_id`, ...columns.map((one) => sql`${one.value} as ${id(one.name)}`)])}
-    from ${rows} as s
-    ${stacked([sql`cross join ${from(clockTable(context.project))} as clock`, ...joins])}
-    where s.cdp_profile_id is not null
-    group by s.cdp_profile_id`)
+  const rows = inPeriods ? addLocalTimes(steps, context, source, attributed) : attributed
+  return sql`${rows} as s
+    ${stacked([sql`cross join ${from(clockTable(context.project))} as clock`, ...joins])}`
 }
 
 /** The columns that an aggregated trait needs from the scan of its source: one. */
 export function aggregateColumn(context: Context, source: Source, name: string, asked: Aggregated): ScanColumn {
-  const rows = { print: rowContext(context), filter: rowsOn(context, asked), order: rowOrder(source) }
-  return { name, value: measured(asked.measure, rows), uses: asked }
+  const print = rowContext(context)
+  const rows = { print, filter: rowsOn(context, asked), order: rowOrder(source), time: sql`s.cdp_time` }
+  const { measure } = asked
+  return isOverPeriods(measure)
+    ? { name, ...periodColumn(measure, rows), uses: asked }
+    : { name, value: measured(measure, rows), uses: asked }
 }
 
 type Aggregated = Extract<TraitDefinition, { kind: 'aggregate' }>
@@ -131,16 +165,33 @@ export function eventColumnOf(context: Context, name: string, event: Event): Sca
         return dialect.aggregate('count', undefined, filter)
       case 'sum':
         return sql`coalesce(${dialect.aggregate('sum', printExpression(event.measure.of, print), filter)}, 0)`
+      case 'avg':
       case 'min':
       case 'max':
+      case 'count_distinct':
         return dialect.aggregate(event.measure.kind, printExpression(event.measure.of, print), filter)
     }
   })()
-  return { name, value: sql`coalesce(${withinBounds(context, event, value)}, false)`, uses: event }
+  const tests = [withinBounds(context, event, value), ...extremesOf(context, event, filter)]
+  return { name, value: block(sql`coalesce(`, sql`${join(tests, ' and ', 0)}, false`, sql`)`), uses: event }
+}
+
+/** What must be true of the times of the first and last row that count. */
+function extremesOf(context: Context, { first, last }: Event, filter: Sql | undefined): readonly Sql[] {
+  const { dialect } = context
+  const rows = rowContext(context)
+  // Both are the same on every row of a profile; an aggregate is how a grouped statement says so.
+  const same = (value: Sql) => dialect.aggregate('min', value)
+  const print: PrintContext = { ...rows, now: same(NOW), name: (to, type) => same(rows.name(to, type)) }
+  const time = (kind: 'min' | 'max') => dialect.aggregate(kind, sql`s.cdp_time`, filter)
+  return [
+    ...(first === undefined ? [] : inWindow(time('min'), first, print)),
+    ...(last === undefined ? [] : inWindow(time('max'), last, print)),
+  ]
 }
 
 /** How names print in a scan: `s` is the row, a parent goes by its name, `profile` is the row's profile. */
-function rowContext(context: Context): PrintContext {
+export function rowContext(context: Context): PrintContext {
   return {
     dialect: context.dialect,
     timezone: context.project.timezone,
@@ -150,13 +201,17 @@ function rowContext(context: Context): PrintContext {
         case 'column':
           return column('s', to.column)
         case 'parent':
-          return column(to.source, to.column)
+          return parentColumn(to)
         case 'trait':
           return column('profile', to.trait)
+        case 'group':
+          return impossible('a trait of a group within a source')
       }
     },
     event: () => impossible('an event within an event'),
+    sequence: () => impossible('a sequence within a source'),
     member: () => impossible('a membership within a source'),
+    wasMember: () => impossible('a membership within a source'),
   }
 }
 
@@ -164,69 +219,16 @@ function impossible(what: string): never {
   throw new Error(`${what} was not refused when the project was resolved`)
 }
 
-/** The rows that a measure is taken over. */
-export interface Measured {
-  /** What names are there. */
-  readonly print: PrintContext
-  /** Which rows count; undefined = all. */
-  readonly filter: Sql | undefined
-  /** What the first and the last of them are told by. */
-  readonly order: readonly Sql[]
-}
-
-/** The value of a measure as an aggregate; null where nothing counts, but for counts and `exists`. */
-export function measured(measure: Measure, { print, filter, order }: Measured): Sql {
-  const { dialect } = print
-  switch (measure.kind) {
-    case 'count':
-      return dialect.aggregate('count', undefined, filter)
-    case 'exists':
-      return dialect.anyRow(filter ?? sql`true`)
-    case 'sum':
-    case 'avg':
-      // Floats that are added in another order differ in their last digits, which must not look like a change.
-      return dialect.round(dialect.aggregate(measure.kind, printExpression(measure.of, print), filter), 6)
-    case 'count_distinct':
-    case 'min':
-    case 'max':
-      return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
-    case 'first':
-    case 'last':
-      return dialect.valueAt(measure.kind, printExpression(measure.of, print), order, filter)
-    case 'most_frequent':
-      return dialect.mostFrequent([dialect.tally(printExpression(measure.of, print), filter)])
-  }
-}
-
-/** Which rows count: the condition and the window together; undefined = all. */
-function rowsOn(
+/** Which rows `s` count: the condition and the window together; undefined = all. */
+export function rowsOn(
   context: Context,
   rows: Partial<Pick<Event, 'where' | 'within' | 'after' | 'before'>>,
 ): Sql | undefined {
-  const { dialect } = context
-  const { where, within, after, before } = rows
+  const { where } = rows
   const print = rowContext(context)
-  const time = sql`s.cdp_time`
   const tests = [
     ...(where === undefined ? [] : [block(sql`(`, printCondition(where, print), sql`)`)]),
-    ...(within === undefined
-      ? []
-      : [sql`${time} >= ${dialect.shift(NOW, -within.amount, within.unit)}`, sql`${time} <= ${NOW}`]),
-    ...(after === undefined ? [] : [printComparedInstant(time, '>', after, print)]),
-    ...(before === undefined ? [] : [printComparedInstant(time, '<', before, print)]),
+    ...inWindow(sql`s.cdp_time`, rows, print),
   ]
   return tests.length === 0 ? undefined : join(tests, ' and ')
-}
-
-function parentsOf(context: Context, source: Source, columns: readonly ScanColumn[]) {
-  const used = new Map<string, Set<string>>()
-  for (const reference of columns.flatMap((one) => [...referencesIn(one.uses)])) {
-    const { to }: Reference = reference
-    if (to.kind === 'parent') used.set(to.source, (used.get(to.source) ?? new Set()).add(to.column))
-  }
-  return [...used].sort().flatMap(([name, names]) => {
-    const parent = context.project.sources.get(name)
-    const through = source.belongsTo.get(name)
-    return parent === undefined || through === undefined ? [] : [{ parent, through, used: [...names].sort() }]
-  })
 }

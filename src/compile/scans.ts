@@ -4,6 +4,7 @@ import type { Context } from './context.ts'
 import { eventsOf } from './events.ts'
 import { buildTable } from './names.ts'
 import { aggregateColumn, eventColumnOf, pickColumns, type ScanColumn } from './scan.ts'
+import { scoreScan } from './score-scan.ts'
 
 /** A source and what its one scan computes. */
 export interface Scan {
@@ -59,6 +60,10 @@ function traitColumns(
           of: [aggregateColumn(context, source, trait.name, definition)],
         },
       ]
+    }
+    case 'score': {
+      const { score } = definition
+      return score.kind === 'weighted' ? [] : [{ source: score.source, of: scoreScan(context, trait.name, score) }]
     }
     case 'members':
     case 'expression':

@@ -1,6 +1,5 @@
-import type { Condition } from '../project/language.ts'
 import type { Entity, Segment } from '../project/project.ts'
-import { membershipsIn } from '../project/references.ts'
+import { hasVariantColumn, variantColumn } from '../project/segment-people.ts'
 import {
   column,
   from,
@@ -15,26 +14,30 @@ import {
   text,
   unionAll,
 } from '../sql/sql.ts'
-import { printCondition } from './condition.ts'
 import { type Context, making, profileJoin, statement } from './context.ts'
-import { eventsOf, withoutRows } from './events.ts'
-import { layers } from './layers.ts'
-import { block } from './layout.ts'
+import { conditionsOf, eventsOf, withoutRows } from './events.ts'
+import { groupFacts, groupJoins, groupTraits } from './groups.ts'
+import { addMembers } from './membership.ts'
 import type { Model, Step } from './model.ts'
-import { buildTable, clockTable, profileTable, segmentsTable, stateTable } from './names.ts'
-import type { PrintContext } from './print-context.ts'
-import { memberColumn, personContext } from './print-context.ts'
+import { buildTable, profileTable, segmentsTable } from './names.ts'
+import { pastQuery, pastsOf, pastTable } from './past.ts'
+import { memberColumn } from './print-context.ts'
 import { eventColumnOf, scanQuery } from './scan.ts'
 import { scansOf, scanTable } from './scans.ts'
+import { counted, memberCounts, movedCounts } from './segment-history.ts'
+import { leftQuery, movedQuery } from './segment-moves.ts'
+import { leftTable, movedTable, segmentsOf } from './segment-tables.ts'
+import { sequenceSources, sequencesOf, sequencesQuery, sequencesTable } from './sequences.ts'
 import { sourceModels, withParents } from './sources.ts'
 
 /** All segments of an entity, decided in one pass over its profiles; then who entered and who left since last time. */
 export function compileSegments(context: Context, entity: Entity): Model | undefined {
   const segments = segmentsOf(context, entity)
   const events = [...eventsOf(context.project, entity).values()]
-  if (segments.length === 0 && events.length === 0) return undefined
+  const followed = sequenceSources(context, entity)
+  if (segments.length === 0 && events.length === 0 && followed.length === 0) return undefined
   const { project } = context
-  const asked = events.flatMap((event) => project.sources.get(event.source) ?? [])
+  const asked = [...events.flatMap((event) => project.sources.get(event.source) ?? []), ...followed]
   const make = (name: string, reason: string, table: Table, query: Sql) =>
     making(context, table, `${entity.name} ${name}`, reason, query)
   return {
@@ -42,6 +45,7 @@ export function compileSegments(context: Context, entity: Entity): Model | undef
     kind: 'segments',
     needs: [
       `profiles/${entity.name}`,
+      ...[...groupTraits(saidOf(context, entity)).keys()].map((group) => `profiles/${group}`),
       ...sourceModels(
         context,
         asked.flatMap((source) => withParents(project, source)),
@@ -49,37 +53,45 @@ export function compileSegments(context: Context, entity: Entity): Model | undef
     ],
     steps: [
       ...lateScans(context, entity),
+      ...(pastsOf(project, entity).size === 0
+        ? []
+        : [make('past', 'who was a member before', pastTable(context, entity), pastQuery(context, entity))]),
+      ...(followed.length === 0
+        ? []
+        : [
+            make(
+              'sequences',
+              'which rows followed which, all sequences at once',
+              sequencesTable(context, entity),
+              sequencesQuery(context, entity),
+            ),
+          ]),
       make(
         'segments',
         'every segment decided in one pass',
         segmentsTable(project, entity.name),
         decided(context, entity, segments),
       ),
-      make('membership', 'one row a member', membershipTable(context, entity), membership(context, entity, segments)),
-      make(
-        'entered and left',
-        'the difference against what was published',
-        changesTable(context, entity),
-        changes(context, entity),
-      ),
+      ...(segments.length === 0 ? [] : moves(context, entity)),
     ],
     output: segmentsTable(project, entity.name),
-    summary: summary(context, entity, segments),
+    ...(segments.length > 0 && { summary: summary(context, entity, segments) }),
   }
 }
 
-export function segmentsOf(context: Context, entity: Entity): readonly Segment[] {
-  return [...context.project.segments.values()].filter((segment) => segment.entity === entity.name)
-}
-
-/** (segment, profile_id, variant): one row a member. */
-export function membershipTable(context: Context, entity: Entity): Table {
-  return buildTable(context.project, entity.name, '_membership')
-}
-
-/** (segment, profile_id, change): `entered` or `left` against the published history. */
-export function changesTable(context: Context, entity: Entity): Table {
-  return buildTable(context.project, entity.name, '_entered_left')
+function moves(context: Context, entity: Entity): readonly Step[] {
+  const step = (what: string, reason: string, table: Table, query: Sql) =>
+    making(context, table, `${entity.name} ${what}`, reason, query)
+  const leftReason = 'who was a member when it was last published, and is none now'
+  return [
+    step(
+      'moved',
+      'whose segments are not those that were published',
+      movedTable(context, entity),
+      movedQuery(context, entity),
+    ),
+    step('left', leftReason, leftTable(context, entity), leftQuery(context, entity)),
+  ]
 }
 
 /** The events that are bounded by traits: their source is read a second time, once, after the profiles exist. */
@@ -108,27 +120,24 @@ function decided(context: Context, entity: Entity, segments: readonly Segment[])
     'profiles and the answers of events (at most one row a profile each)',
     factsQuery(context, entity),
   )
-  const print = personContext(context, 'p')
-  const last = layers(segments, needs).reduce(
-    (before, layer, index) =>
-      steps.add(
-        `decided_${index + 1}`,
-        index === 0
-          ? 'a condition that is null leaves the person out'
-          : 'segments that speak of the segments before them',
-        sql`
-          select
-            ${lines([sql`p.*`, ...layer.map((segment) => sql`${verdict(segment, print)} as ${id(memberColumn(segment.name))}`)])}
-          from ${before} as p
-          cross join ${from(clockTable(context.project))} as clock`,
-      ),
-    facts,
-  )
-  const events = [...eventsOf(context.project, entity).keys()]
+  const last = addMembers(steps, context, entity, segments, facts)
+  const { project } = context
+  const events = [eventsOf, sequencesOf, pastsOf].flatMap((of) => [...of(project, entity).keys()])
   return steps.select(sql`
     select
-      ${lines([sql`profile_id`, ...segments.map(({ name }) => sql`${id(memberColumn(name))} as ${id(name)}`), ...events.map(id)])}
+      ${lines([sql`profile_id`, ...segments.flatMap(answerOf), ...events.map(id)])}
     from ${last}`)
+}
+
+/** All that may speak of traits of groups. */
+function saidOf(context: Context, entity: Entity): unknown {
+  return [conditionsOf(context.project, entity), segmentsOf(context, entity).map(({ limit }) => limit)]
+}
+
+/** The columns of a segment in the table of all segments. */
+function answerOf(segment: Segment): readonly Sql[] {
+  const member = sql`${id(memberColumn(segment.name))} as ${id(segment.name)}`
+  return hasVariantColumn(segment) ? [member, id(variantColumn(segment.name))] : [member]
 }
 
 function factsQuery(context: Context, entity: Entity): Sql {
@@ -142,83 +151,64 @@ function factsQuery(context: Context, entity: Entity): Sql {
   const late = [...project.sources.values()].filter((source) =>
     answers.some((one) => one.alias === `after_${source.name}`),
   )
+  const sequences = [...sequencesOf(project, entity).keys()].map((name) => ({
+    name,
+    value: sql`coalesce(${column('sequences', name)}, false)`,
+  }))
+  const pasts = [...pastsOf(project, entity).keys()].map((name) => ({
+    name,
+    value: sql`coalesce(${column('past', name)}, false)`,
+  }))
+  const spoken = saidOf(context, entity)
   const joins = [
+    ...(pasts.length === 0 ? [] : [{ alias: 'past', table: pastTable(context, entity) }]),
+    ...(sequences.length === 0 ? [] : [{ alias: 'sequences', table: sequencesTable(context, entity) }]),
     ...early.map(({ source }) => ({ alias: `from_${source.name}`, table: scanTable(context, entity, source) })),
     ...late.map((source) => ({ alias: `after_${source.name}`, table: lateTable(context, entity, source.name) })),
   ]
   return sql`
     select
-      ${lines([sql`p.*`, ...answers.map((one) => sql`${one.value} as ${id(one.name)}`)])}
+      ${lines([
+        sql`p.*`,
+        ...[...answers, ...sequences, ...pasts].map((one) => sql`${one.value} as ${id(one.name)}`),
+        ...groupFacts(spoken),
+      ])}
     from ${from(profileTable(project, entity.name))} as p
-    ${stacked(joins.map(({ alias, table }) => profileJoin(table, alias, 'p')))}`
+    ${stacked([...joins.map(({ alias, table }) => profileJoin(table, alias, 'p')), ...groupJoins(context, spoken)])}`
 }
 
-function verdict(segment: Segment, print: PrintContext): Sql {
-  const excluded = segment.exclude.map((name) => sql`and not ${print.member(name)}`)
-  return stacked([block(sql`coalesce(`, sql`${printCondition(segment.where, print)}, false`, sql`)`), ...excluded])
-}
-
-function needs(segment: { readonly where: Condition; readonly exclude: readonly string[] }): readonly string[] {
-  return [...membershipsIn(segment.where), ...segment.exclude]
-}
-
-function membership(context: Context, entity: Entity, segments: readonly Segment[]): Sql {
-  const table = from(segmentsTable(context.project, entity.name))
-  const { dialect } = context
-  if (segments.length === 0)
-    return sql`select ${dialect.cast(sql`null`, 'text')} as segment, profile_id, ${dialect.cast(sql`null`, 'text')} as variant from ${table} where 1 = 0`
-  return unionAll(
-    segments.map(
-      ({ name }) => sql`
-        select ${text(name)} as segment, profile_id, ${dialect.cast(sql`null`, 'text')} as variant
-        from ${table}
-        where ${id(name)}`,
-    ),
-  )
-}
-
-function changes(context: Context, entity: Entity): Sql {
-  const steps = new Steps()
-  const before = steps.add(
-    'before',
-    'who was a member when it was last published',
-    sql`
-      select segment, profile_id
-      from ${from(stateTable(context.project, 'segment_history'))}
-      where entity = ${text(entity.name)} and left_at is null`,
-  )
-  return steps.select(sql`
-    select
-      coalesce(now.segment, ${before}.segment) as segment,
-      coalesce(now.profile_id, ${before}.profile_id) as profile_id,
-      case when ${before}.segment is null then 'entered' else 'left' end as change
-    from ${from(membershipTable(context, entity))} as now
-    full outer join ${before} on ${before}.segment = now.segment and ${before}.profile_id = now.profile_id
-    where now.segment is null or ${before}.segment is null`)
-}
-
-/** One row for the report: `members_<segment>`, `entered_<segment>`, `left_<segment>`. */
+/**
+ * One row for the report: `members_<segment>`, `entered_<segment>`, `left_<segment>`; of those that hold people out
+ * `held_out_<segment>`, and of those with variants `variants_<segment>`, a JSON object of variant → members.
+ */
 function summary(context: Context, entity: Entity, segments: readonly Segment[]): Statement {
   const { dialect } = context
   const steps = new Steps()
   const facts = steps.add(
     'facts',
-    'members, and who entered and left',
-    unionAll([
-      sql`select segment, 'member' as fact from ${from(membershipTable(context, entity))}`,
-      sql`select segment, change as fact from ${from(changesTable(context, entity))}`,
-    ]),
+    'members, who is held out, and who entered and left (a few rows a segment)',
+    unionAll([memberCounts(context, entity), movedCounts(context, entity)]),
   )
-  const counted = (name: string, fact: string, as: string) =>
-    sql`${dialect.aggregate('count', undefined, sql`segment = ${text(name)} and fact = ${text(fact)}`)} as ${id(`${as}_${name}`)}`
-  const counts = segments.flatMap(({ name }) => [
-    counted(name, 'member', 'members'),
-    counted(name, 'entered', 'entered'),
-    counted(name, 'left', 'left'),
-  ])
+  const count = (name: string, fact: string, more: Sql = sql``) =>
+    counted(context, sql`segment = ${text(name)} and fact = ${text(fact)}${more}`)
+  const counts = segments.flatMap(({ name, variants, split }) => {
+    const inVariants = variants.flatMap((variant, index) => [
+      text(`${index === 0 ? '{' : ','}${JSON.stringify(variant)}:`),
+      dialect.cast(count(name, 'member', sql` and variant = ${text(variant)}`), 'text'),
+    ])
+    return [
+      sql`${count(name, 'member')} as ${id(`members_${name}`)}`,
+      sql`${count(name, 'entered')} as ${id(`entered_${name}`)}`,
+      sql`${count(name, 'left')} as ${id(`left_${name}`)}`,
+      ...(split === undefined ? [] : [sql`${count(name, 'held_out')} as ${id(`held_out_${name}`)}`]),
+      ...(inVariants.length === 0
+        ? []
+        : [sql`${dialect.concat([...inVariants, text('}')])} as ${id(`variants_${name}`)}`]),
+    ]
+  })
   const query = steps.select(sql`
     select
-      ${lines(counts.length === 0 ? [sql`count(*) as facts`] : counts)}
+      ${lines(counts)}
     from ${facts}`)
   return statement(`${entity.name} segment sizes`, 'the counts of the report', query)
 }

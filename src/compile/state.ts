@@ -2,6 +2,7 @@ import { from, parameter, printName, type Statement, sql } from '../sql/sql.ts'
 import { type Context, statement } from './context.ts'
 import { columnsOf, graphTables, type StateTable } from './identity/state.ts'
 import { stateTable } from './names.ts'
+import { segmentTables } from './segment-history.ts'
 
 /** Everything about builds that outlives them: created once, then only added to. */
 export interface BuildState {
@@ -152,19 +153,7 @@ function stateTables(context: Context): readonly StateTable[] {
         total: 'bigint',
       }),
     },
-    {
-      table: named('segment_history'),
-      reason: 'who was a member of what, from when to when',
-      columns: columnsOf({
-        entity: 'text',
-        segment: 'text',
-        profile_id: 'text',
-        entered_at: 'timestamp',
-        entered_run: 'text',
-        left_at: 'timestamp',
-        left_run: 'text',
-      }),
-    },
+    ...segmentTables(context),
   ]
   return [...shared, ...[...project.entities.values()].flatMap((entity) => graphTables(context, entity))]
 }

@@ -3,6 +3,7 @@ import { agree, demand } from './fit.ts'
 import type { Expression, FunctionName } from './language.ts'
 import { is, type Parsed, type Reader, type Span, WAY_OUT } from './reader.ts'
 import { unitOf } from './time.ts'
+import { typeOf } from './types.ts'
 
 /** Whether a call follows: a word and, without a blank, a parenthesis. */
 export function callAhead(reader: Reader): boolean {
@@ -52,10 +53,15 @@ const FUNCTIONS: Readonly<Record<FunctionName, Rule>> = {
   lower: { least: 1, most: 1, fit: texts },
   upper: { least: 1, most: 1, fit: texts },
   trim: { least: 1, most: 1, fit: texts },
-  length: { least: 1, most: 1, fit: texts },
+  length: { least: 1, most: 1, fit: sized },
   concat: { least: 1, most: ANY, fit: joined },
   substring: { least: 2, most: 3, fit: part },
   days_between: { least: 2, most: 2, fit: times },
+  year: { least: 1, most: 1, fit: times },
+  month: { least: 1, most: 1, fit: times },
+  day: { least: 1, most: 1, fit: times },
+  weekday: { least: 1, most: 1, fit: times },
+  hour: { least: 1, most: 1, fit: times },
 }
 
 /** The functions of the language, `date_trunc` included. */
@@ -68,6 +74,13 @@ function isFunction(name: string): name is FunctionName {
 /** Numbers, times and truth values may be joined to text; numbers keep the digits that were written. */
 function joined(reader: Reader, args: readonly Parsed[], name: string): readonly Expression[] {
   return args.map((arg) => (arg.tree.kind === 'number' ? demand(reader, arg, { type: 'text', asker: name }) : arg.tree))
+}
+
+/** A text or a list. */
+function sized(reader: Reader, args: readonly Parsed[], name: string): readonly Expression[] {
+  return args.map((arg) =>
+    typeOf(arg.tree) === 'list' ? arg.tree : demand(reader, arg, { type: 'text', asker: name }),
+  )
 }
 
 function part(reader: Reader, args: readonly Parsed[], name: string): readonly Expression[] {

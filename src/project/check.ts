@@ -8,8 +8,9 @@ import { ordered } from './cycles.ts'
 import { fileExists } from './glob.ts'
 import { type IdentityList, identityLists, PAIR_COLUMNS } from './identity-lists.ts'
 import type { Condition } from './language.ts'
-import type { ColumnPlace, Entity, PlainRelation, Project, Source } from './project.ts'
-import { eventsIn, referencesIn } from './references.ts'
+import type { ColumnPlace, Entity, PlainRelation, Project, Source, TraitDefinition } from './project.ts'
+import { eventsIn, followersOf, referencesIn, sequencesIn } from './references.ts'
+import type { ScoredRows } from './score.ts'
 
 type Columns = ReadonlyMap<string, ValueType>
 
@@ -72,7 +73,7 @@ async function look(project: Project, session: Session, source: Source): Promise
 /** Columns whose names the tool gives to what it computes from a row. */
 function takenColumns(project: Project, source: Source, columns: Columns | undefined): readonly Diagnostic[] {
   const types = [...project.entities.values()].flatMap((entity) => entity.identifiers.map(({ name }) => name))
-  const taken = new RegExp(`^cdp(_key|_time|_profile_id|_member|\\d*_(${types.join('|')})(_valid)?)$`, 'i')
+  const taken = new RegExp(`^cdp(_key|_time|_local|_profile(_id)?|_member|\\d*_(${types.join('|')})(_valid)?)$`, 'i')
   const at = project.places?.relations.get(source.name) ?? source.at
   const fix = 'Read the source with `sql:`, and give the column another name there.'
   return [...(columns?.keys() ?? [])]
@@ -186,14 +187,22 @@ function missingPairs(
 
 function namedColumns(project: Project): readonly ColumnPlace[] {
   const ofTraits = [...project.entities.values()].flatMap((entity) =>
-    [...entity.traits.values()].flatMap(({ definition }) =>
-      definition.kind === 'aggregate' ? columnsIn([definition.measure, definition.where], definition.source) : [],
-    ),
+    [...entity.traits.values()].flatMap(({ definition }) => {
+      const score = scoredRows(definition)
+      if (score) return columnsIn([score.amount, score.where], score.source)
+      return definition.kind === 'aggregate' ? columnsIn([definition.measure, definition.where], definition.source) : []
+    }),
   )
-  const ofEvents = conditionsOf(project).flatMap(({ condition }) =>
-    [...eventsIn(condition)].flatMap((event) => columnsIn(event, event.source)),
-  )
+  const ofEvents = conditionsOf(project).flatMap(({ condition }) => [
+    ...[...eventsIn(condition)].flatMap((event) => columnsIn(event, event.source)),
+    ...[...sequencesIn(condition)].flatMap(followersOf).flatMap(({ source, where }) => columnsIn(where, source)),
+  ])
   return [...(project.places?.columns ?? []), ...ofTraits, ...ofEvents]
+}
+
+/** The rows that a score counts. */
+function scoredRows(definition: TraitDefinition): ScoredRows | undefined {
+  return definition.kind === 'score' && definition.score.kind !== 'weighted' ? definition.score : undefined
 }
 
 function columnsIn(tree: unknown, source: string): readonly ColumnPlace[] {
@@ -214,7 +223,8 @@ interface Fragment {
   readonly text: string
   readonly at: At
   readonly isCondition: boolean
-  readonly entity: string
+  /** Undefined where it speaks of the rows of a source alone. */
+  readonly entity?: string
   /** The source of whose rows it speaks; undefined = it speaks of profiles. */
   readonly source?: string
 }
@@ -224,13 +234,24 @@ function fragmentsOf(project: Project): readonly Fragment[] {
     [...entity.traits.values()].flatMap(({ definition }): readonly Fragment[] => {
       const base = { entity: entity.name }
       if (definition.kind === 'sql') return [{ ...base, ...definition, isCondition: false }]
-      if (definition.kind === 'members')
-        return definition.where ? sqlIn(definition.where, { entity: entity.of ?? '' }) : []
-      if (definition.kind !== 'aggregate' || !definition.where) return []
-      return sqlIn(definition.where, { ...base, source: definition.source })
+      const scored = scoredRows(definition)
+      if (scored) return scored.where ? sqlIn(scored.where, { ...base, source: scored.source }) : []
+      if (definition.kind !== 'members' && definition.kind !== 'aggregate') return []
+      const { measure, where } = definition
+      const about = definition.kind === 'members' ? { entity: entity.of ?? '' } : { ...base, source: definition.source }
+      const conditions = [where, measure.kind === 'share' ? measure.on : undefined]
+      return conditions.flatMap((one) => (one === undefined ? [] : sqlIn(one, about)))
     }),
   )
-  return [...traits, ...conditionsOf(project).flatMap(({ entity, condition }) => sqlIn(condition, { entity }))]
+  const tests = project.dataTests.flatMap(({ of, where }) => {
+    if (where === undefined) return []
+    return sqlIn(where, of.kind === 'source' ? { source: of.name } : { entity: of.name })
+  })
+  return [
+    ...traits,
+    ...tests,
+    ...conditionsOf(project).flatMap(({ entity, condition }) => sqlIn(condition, { entity })),
+  ]
 }
 
 function sqlIn(condition: Condition, about: Pick<Fragment, 'entity' | 'source'>): readonly Fragment[] {
@@ -242,18 +263,22 @@ function sqlIn(condition: Condition, about: Pick<Fragment, 'entity' | 'source'>)
       return sqlIn(condition.of, about)
     case 'did':
       return condition.event.where ? sqlIn(condition.event.where, { ...about, source: condition.event.source }) : []
+    case 'sequence':
+      return followersOf(condition.sequence).flatMap(({ source, where }) =>
+        where ? sqlIn(where, { ...about, source }) : [],
+      )
     case 'sql':
       return [{ ...about, text: condition.text, at: condition.at, isCondition: true }]
     case 'test':
     case 'member_of':
+    case 'was_member_of':
       return []
   }
 }
 
 async function checkFragment(project: Project, session: Session, fragment: Fragment): Promise<readonly Diagnostic[]> {
   const source = fragment.source === undefined ? undefined : project.sources.get(fragment.source)
-  const entity = project.entities.get(fragment.entity)
-  if (!entity || (fragment.source !== undefined && !source)) return []
+  const entity = fragment.entity === undefined ? undefined : project.entities.get(fragment.entity)
   const steps = new Steps()
   const value = sql`(${verbatim(fragment.text)}) as answer`
   if (source)
@@ -261,7 +286,10 @@ async function checkFragment(project: Project, session: Session, fragment: Fragm
       steps.add(stepName(one), `SQL model ${one.name}`, relationSql(project, session, one))
   const query = source
     ? sql`select ${value} from (select * from ${subquery(project, session, source)}) as s`
-    : sql`select ${value} from (select ${emptyProfile(project, session, entity)}) as p`
+    : fragment.source === undefined && entity
+      ? sql`select ${value} from (select ${emptyProfile(project, session, entity)}) as p`
+      : undefined
+  if (query === undefined) return []
   try {
     const [type] = (await session.describe(steps.select(query))).values()
     if (!fragment.isCondition || type === 'boolean' || type === 'unknown') return []

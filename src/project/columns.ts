@@ -1,5 +1,6 @@
 import type { ValueType } from '../sql/dialect.ts'
 import { BUILT_IN, type Entity, type Project, type Trait } from './project.ts'
+import { rfmColumns } from './score.ts'
 
 /** A column of a profile. */
 export interface TraitColumn {
@@ -7,12 +8,13 @@ export interface TraitColumn {
   readonly type: ValueType
 }
 
-/** The columns of traits on the profile, in their order: `<trait>__source` stands right after its trait. */
+/** The columns of traits on the profile, in their order: what a trait has beside its value stands right after it. */
 export function traitColumns(traits: ReadonlyMap<string, Trait>): readonly TraitColumn[] {
   return [...traits.values()].flatMap(({ name, type, definition }): readonly TraitColumn[] => {
     const value = { name, type }
-    const hasSource = definition.kind === 'pick' && definition.withSource
-    return hasSource ? [value, { name: sourceColumn(name), type: 'text' }] : [value]
+    if (definition.kind === 'pick' && definition.withSource) return [value, { name: sourceColumn(name), type: 'text' }]
+    if (definition.kind !== 'score' || definition.score.kind !== 'rfm') return [value]
+    return [value, ...rfmColumns(name, definition.score.cells.length > 0)]
   })
 }
 

@@ -2,9 +2,13 @@ import { type Diagnostic, nearest, problem } from '../error.ts'
 import { EVENT_OPTIONS, type EventSource, readEvent } from './event.ts'
 import { parseExpression } from './expression.ts'
 import type { Condition } from './language.ts'
+import { type NamedSegment, readMemberOf, readWasMemberOf } from './membership.ts'
 import { MAX_DEPTH } from './reader.ts'
 import type { Scope } from './scope.ts'
-import type { Dict, List, Node, Scalar } from './tree.ts'
+import { readSequence } from './sequence.ts'
+import { expressionMistake } from './sql-query.ts'
+import { child, type Dict, type List, type Node, type Scalar } from './tree.ts'
+import { WINDOW_OPTIONS } from './window.ts'
 
 export type { EventSource }
 
@@ -13,8 +17,8 @@ export interface ConditionScope {
   readonly names: Scope
   /** The sources that `did` may count, by name; undefined where `did` cannot stand (a condition on rows). */
   readonly events?: ReadonlyMap<string, EventSource> | undefined
-  /** The segments that `member_of` may name; undefined where it cannot stand. */
-  readonly segments?: ReadonlyMap<string, { readonly entity: string }> | undefined
+  /** The segments that `member_of` and `was_member_of` may name; undefined where they cannot stand. */
+  readonly segments?: ReadonlyMap<string, NamedSegment> | undefined
   /** The entity whose profiles are judged; undefined for a condition on rows. */
   readonly entity?: string | undefined
 }
@@ -49,9 +53,9 @@ function isWhole<T>(items: readonly (T | undefined)[]): items is readonly T[] {
   return items.every((item) => item !== undefined)
 }
 
-type Kind = 'all' | 'any' | 'not' | 'did' | 'did_not' | 'member_of' | 'sql'
+const KINDS = ['all', 'any', 'not', 'did', 'did_not', 'member_of', 'was_member_of', 'sql'] as const
 
-const KINDS: readonly Kind[] = ['all', 'any', 'not', 'did', 'did_not', 'member_of', 'sql']
+type Kind = (typeof KINDS)[number]
 
 interface Main {
   readonly kind: Kind
@@ -69,16 +73,18 @@ function fromDict(dict: Dict, given: Given): Condition | undefined {
     const message = `Expected one condition, found "${second.kind}" beside "${mains[0]?.kind}".`
     return refuse(given, message, second.key, 'Write each as an item of a list: a list means all of them.')
   }
-  const isEvent = main?.kind === 'did' || main?.kind === 'did_not'
-  const unknown = dict.entries.filter(({ key }) => key !== main?.key && !(isEvent && isOption(key.text)))
-  for (const { key, value } of unknown) given.problems.push(unknownKey(key, value, given.scope, isEvent))
+  const options = optionsOf(main?.kind)
+  const unknown = dict.entries.filter(({ key }) => key !== main?.key && !options.includes(key.text))
+  for (const { key, value } of unknown) given.problems.push(unknownKey(key, value, given.scope, options))
   if (main === undefined && dict.entries.length === 0) refuse(given, 'Expected a condition, found nothing.', dict)
   const condition = main && ofKind(main, dict, given)
   return unknown.length === 0 ? condition : undefined
 }
 
-function isOption(key: string): boolean {
-  return EVENT_OPTIONS.some((option) => option === key)
+/** What may stand beside a condition of a kind. */
+function optionsOf(kind: Kind | undefined): readonly string[] {
+  if (kind === 'did' || kind === 'did_not') return EVENT_OPTIONS
+  return kind === 'was_member_of' ? WINDOW_OPTIONS : []
 }
 
 function ofKind(main: Main, dict: Dict, given: Given): Condition | undefined {
@@ -94,43 +100,48 @@ function ofKind(main: Main, dict: Dict, given: Given): Condition | undefined {
     }
     case 'did':
     case 'did_not':
-      return given.scope.events === undefined
-        ? misplaced(main, given)
-        : readEvent({ dict, of: value, negated: kind === 'did_not' }, given.scope.events, {
-            problems: given.problems,
-            where: (node, names) => conditionAt(node, { ...deeper(given), scope: { names } }),
-          })
+      return given.scope.events === undefined ? misplaced(main, given) : eventOf(main, dict, given.scope.events, given)
     case 'member_of':
-      return given.scope.segments === undefined ? misplaced(main, given) : memberOf(value, given.scope.segments, given)
+    case 'was_member_of':
+      return memberOf(main, dict, given)
     case 'sql':
       return ownSql(value, given)
   }
+}
+
+function eventOf(
+  { kind, value }: Main,
+  dict: Dict,
+  events: ReadonlyMap<string, EventSource>,
+  given: Given,
+): Condition | undefined {
+  const read = child(dict, 'then') === undefined ? readEvent : readSequence
+  return read({ dict, of: value, negated: kind === 'did_not' }, events, {
+    problems: given.problems,
+    where: (node, names) => conditionAt(node, { ...deeper(given), scope: { names } }),
+  })
 }
 
 function misplaced({ kind, key }: Main, given: Given): undefined {
   return refuse(given, `Expected a condition on rows, found "${kind}", which is one on people.`, key)
 }
 
-function memberOf(value: Node, segments: NonNullable<ConditionScope['segments']>, given: Given): Condition | undefined {
-  if (value.kind !== 'scalar')
-    return refuse(given, '"member_of" takes the name of one segment.', value, undefined, 'project/wrong-type')
-  const segment = segments.get(value.text)
-  const { entity } = given.scope
-  if (segment === undefined) {
-    const close = nearest(value.text, segments.keys())
-    const fix = close === undefined ? undefined : `Did you mean "${close}"?`
-    return refuse(given, `Segment "${value.text}" is not defined.`, value, fix, 'ref/unknown-segment')
-  }
-  if (entity === undefined || segment.entity === entity)
-    return { kind: 'member_of', segment: value.text, at: value.at() }
-  const message = `Segment "${value.text}" is of entity "${segment.entity}", not of "${entity}".`
-  return refuse(given, message, value, undefined, 'ref/unknown-segment')
+function memberOf(main: Main, dict: Dict, given: Given): Condition | undefined {
+  const { scope, problems } = given
+  if (scope.segments === undefined) return misplaced(main, given)
+  const about = { segments: scope.segments, names: scope.names, entity: scope.entity, problems }
+  return main.kind === 'member_of' ? readMemberOf(main.value, about) : readWasMemberOf(dict, main.value, about)
 }
 
 function ownSql(value: Node, given: Given): Condition | undefined {
   if (value.kind !== 'scalar' || value.secret)
     return refuse(given, '"sql" takes one expression as text, without secrets.', value, undefined, 'project/wrong-type')
   if (value.text.trim() === '') return refuse(given, 'Expected an SQL expression, found nothing.', value)
+  const mistake = expressionMistake(value.text)
+  if (mistake) {
+    given.problems.push(problem(mistake.code, mistake.message, value.at(mistake.from, mistake.to)))
+    return undefined
+  }
   return { kind: 'sql', text: value.text, at: value.at() }
 }
 
@@ -138,8 +149,8 @@ function deeper(given: Given): Given {
   return { ...given, level: given.level + 1 }
 }
 
-function unknownKey(key: Scalar, value: Node, scope: ConditionScope, isEvent: boolean): Diagnostic {
-  const known = isEvent ? [...KINDS, ...EVENT_OPTIONS] : KINDS
+function unknownKey(key: Scalar, value: Node, scope: ConditionScope, options: readonly string[]): Diagnostic {
+  const known = [...KINDS, ...options]
   return problem(
     'project/unknown-key',
     `"${key.text}" is no part of a condition.`,

@@ -1,12 +1,12 @@
 import { type Diagnostic, nearest, problem } from '../error.ts'
-import { parseExpression, parseMoment } from './expression.ts'
+import { parseExpression } from './expression.ts'
 import { isNumeric } from './fit.ts'
-import type { Condition, Duration, Event } from './language.ts'
+import type { Condition, Event, Window } from './language.ts'
 import { referencesIn } from './references.ts'
 import type { Scope } from './scope.ts'
-import { parseDuration } from './time.ts'
 import { child, type Dict, type Node, type Scalar } from './tree.ts'
 import { isNumber, typeOf } from './types.ts'
+import { oneValue, readTimes, WINDOW_OPTIONS } from './window.ts'
 
 export interface EventSource {
   /** The columns of its rows, and the traits of the person as `entity.trait`. */
@@ -27,13 +27,19 @@ export const EVENT_OPTIONS = [
   'at_most',
   'exactly',
   'sum',
+  'avg',
   'min',
   'max',
+  'count_distinct',
+  'first',
+  'last',
+  'then',
 ] as const
 
 type Option = (typeof EVENT_OPTIONS)[number]
 
-interface Given {
+/** What the reading of events is given. */
+export interface EventGiven {
   readonly problems: Diagnostic[]
   /** Reads a condition on the rows that `names` speaks of. */
   where(node: Node, names: Scope): Condition | undefined
@@ -43,17 +49,13 @@ interface Given {
 export function readEvent(
   written: { readonly dict: Dict; readonly of: Node; readonly negated: boolean },
   sources: ReadonlyMap<string, EventSource>,
-  given: Given,
+  given: EventGiven,
 ): Condition | undefined {
   const { dict, of, negated } = written
   const before = given.problems.length
-  const source = of.kind === 'scalar' ? sources.get(of.text) : undefined
-  if (of.kind !== 'scalar' || source === undefined) return unknownSource(of, sources, given)
-  if (source.strange !== undefined) {
-    given.problems.push(problem('ref/unknown-identifier', source.strange, of.at()))
-    return undefined
-  }
-  const event = { source: of.text, ...readOptions(dict, source, given) }
+  const found = sourceNamed(of, sources, given)
+  if (found === undefined) return undefined
+  const event = { source: found.name, ...readOptions(dict, found.source, given) }
   if (given.problems.length > before) return undefined
   return {
     kind: 'did',
@@ -63,7 +65,20 @@ export function readEvent(
   }
 }
 
-function unknownSource(of: Node, sources: ReadonlyMap<string, EventSource>, { problems }: Given): undefined {
+/** The source that a `did` names, or undefined where it cannot stand; then a problem was added. */
+export function sourceNamed(
+  of: Node,
+  sources: ReadonlyMap<string, EventSource>,
+  given: EventGiven,
+): { readonly name: string; readonly source: EventSource } | undefined {
+  const source = of.kind === 'scalar' ? sources.get(of.text) : undefined
+  if (of.kind !== 'scalar' || source === undefined) return unknownSource(of, sources, given)
+  if (source.strange === undefined) return { name: of.text, source }
+  given.problems.push(problem('ref/unknown-identifier', source.strange, of.at()))
+  return undefined
+}
+
+function unknownSource(of: Node, sources: ReadonlyMap<string, EventSource>, { problems }: EventGiven): undefined {
   if (of.kind !== 'scalar') {
     problems.push(problem('project/wrong-type', '"did" takes the name of one source.', of.at()))
     return undefined
@@ -74,36 +89,31 @@ function unknownSource(of: Node, sources: ReadonlyMap<string, EventSource>, { pr
   return undefined
 }
 
-function readOptions(dict: Dict, source: EventSource, given: Given): Omit<Event, 'source' | 'needsProfile'> {
+function readOptions(dict: Dict, source: EventSource, given: EventGiven): Omit<Event, 'source' | 'needsProfile'> {
   const { scope } = source
   const { problems } = given
   const where = child(dict, 'where')
-  const moment = (option: 'after' | 'before') => {
-    const scalar = timeOption(dict, option, source, problems)
-    return scalar && parseMoment(scalar, scope, problems)
-  }
-  const within = timeOption(dict, 'within', source, problems)
   const measure = readMeasure(dict, scope, problems)
   return {
     where: where && given.where(where, scope),
-    within: within && readDuration(within, problems),
-    after: moment('after'),
-    before: moment('before'),
+    ...readWindow(dict, source, given),
     measure,
     bounds: readBounds(dict, measure.kind, problems),
+    first: readExtreme(dict, 'first', source, problems),
+    last: readExtreme(dict, 'last', source, problems),
   }
 }
 
-/** The value of an option that asks when a row happened. */
-function timeOption(
-  dict: Dict,
-  option: 'within' | 'after' | 'before',
-  source: EventSource,
-  problems: Diagnostic[],
-): Scalar | undefined {
+/** When the rows happened that count. */
+export function readWindow(dict: Dict, source: EventSource, { problems }: EventGiven): Window {
+  for (const option of WINDOW_OPTIONS) needTime(dict, option, source, problems)
+  return readTimes(dict, source.scope, problems)
+}
+
+/** Adds a problem where an option asks when a row happened and the source does not say. */
+function needTime(dict: Dict, option: Option, { hasTime }: EventSource, problems: Diagnostic[]): void {
   const key = dict.entries.find((entry) => entry.key.text === option)?.key
-  if (key !== undefined && !source.hasTime) problems.push(noTime(key, child(dict, 'did') ?? child(dict, 'did_not')))
-  return key && scalarOf(dict, option, problems)
+  if (key !== undefined && !hasTime) problems.push(noTime(key, child(dict, 'did') ?? child(dict, 'did_not')))
 }
 
 function noTime(key: Scalar, of: Node | undefined): Diagnostic {
@@ -112,36 +122,46 @@ function noTime(key: Scalar, of: Node | undefined): Diagnostic {
   return problem('expr/no-time', message, key.at(), `Name the column with at: in source "${source}".`)
 }
 
-function scalarOf(dict: Dict, option: Option, problems: Diagnostic[]): Scalar | undefined {
+/** When the first or last of the rows that count happened. */
+function readExtreme(
+  dict: Dict,
+  option: 'first' | 'last',
+  source: EventSource,
+  problems: Diagnostic[],
+): Window | undefined {
   const value = child(dict, option)
-  if (value === undefined || (value.kind === 'scalar' && !value.isNull)) return value
-  problems.push(problem('project/wrong-type', `"${option}" takes one value.`, value.at()))
-  return undefined
+  if (value === undefined) return undefined
+  needTime(dict, option, source, problems)
+  const form = `Write ${option}: { after: 30 days ago }, with after, before or within.`
+  if (value.kind !== 'dict' || value.entries.length === 0) {
+    problems.push(problem('project/wrong-type', `"${option}" takes a map that says when.`, value.at(), form))
+    return undefined
+  }
+  for (const { key } of value.entries) {
+    if (WINDOW_OPTIONS.some((one) => one === key.text)) continue
+    problems.push(problem('project/unknown-key', `"${key.text}" is no part of "${option}".`, key.at(), form))
+  }
+  const window = readTimes(value, source.scope, problems)
+  // The time of many rows is compared with one time, which a column is not.
+  for (const { to, at } of referencesIn(window)) {
+    if (to.kind === 'trait') continue
+    const message = `"${option}" is compared with one time, and this is one for each row.`
+    problems.push(problem('expr/wrong-type', message, at, 'Compare it with a time, or with a trait of the person.'))
+  }
+  return window
 }
 
-/** The duration that a text says, or undefined; then a problem was added. */
-function readDuration(scalar: Scalar, problems: Diagnostic[]): Duration | undefined {
-  const duration = parseDuration(scalar.text)
-  if (duration !== undefined && duration.amount > 0) return duration
-  const plain = parseDuration(scalar.text.replace(/\s+(ago|from now)\s*$/, ''))
-  const fix = plain && `Write ${plain.amount} ${plain.unit}${plain.amount === 1 ? '' : 's'}.`
-  problems.push(
-    problem('expr/syntax', `Expected a duration such as "30 days", found "${scalar.text}".`, scalar.at(), fix),
-  )
-  return undefined
-}
-
-const MEASURES = ['sum', 'min', 'max'] as const
+const MEASURES = ['sum', 'avg', 'min', 'max', 'count_distinct'] as const
 
 function readMeasure(dict: Dict, scope: Scope, problems: Diagnostic[]): Event['measure'] {
   const [kind, second] = MEASURES.filter((option) => child(dict, option) !== undefined)
-  const scalar = kind && scalarOf(dict, kind, problems)
+  const scalar = kind && oneValue(dict, kind, problems)
   if (second !== undefined)
     problems.push(beside(dict, second, `Expected one measure, found "${second}" beside "${kind}".`))
   const of = scalar && parseExpression(scalar, scope, 'expression', problems)
   if (kind === undefined || scalar === undefined || of === undefined) return { kind: 'rows' }
   const type = typeOf(of)
-  if (type === 'unknown' || isNumber(type)) return { kind, of }
+  if (type === 'unknown' || isNumber(type) || kind === 'count_distinct') return { kind, of }
   problems.push(problem('expr/wrong-type', `${kind} takes a number, and "${scalar.text}" is ${type}.`, scalar.at()))
   return { kind: 'rows' }
 }
@@ -162,7 +182,7 @@ function readBounds(dict: Dict, measure: Event['measure']['kind'], problems: Dia
 }
 
 function readBound(dict: Dict, bound: Option, problems: Diagnostic[]): string | undefined {
-  const scalar = scalarOf(dict, bound, problems)
+  const scalar = oneValue(dict, bound, problems)
   if (scalar === undefined || isNumeric(scalar.text)) return scalar?.text
   problems.push(problem('project/wrong-type', `"${bound}" takes a number, found "${scalar.text}".`, scalar.at()))
   return undefined

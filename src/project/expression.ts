@@ -1,9 +1,9 @@
 import type { Diagnostic } from '../error.ts'
-import { agree, demand } from './fit.ts'
+import { agree, askList, demand, noun } from './fit.ts'
 import type { Comparison, Expression } from './language.ts'
-import { sum } from './operand.ts'
+import { sum, timeSpan } from './operand.ts'
 import { pattern, patternAhead } from './pattern.ts'
-import { type Parsed, Reader, type Span, Stop, type Style } from './reader.ts'
+import { is, type Parsed, Reader, type Span, Stop, type Style } from './reader.ts'
 import type { Scope } from './scope.ts'
 import type { Scalar } from './tree.ts'
 import { typeOf } from './types.ts'
@@ -106,10 +106,12 @@ function comparison(reader: Reader, style: Style): Parsed {
   const operator = reader.peek()
   const negated = reader.accepts('not')
   if (patternAhead(reader) !== undefined) return pattern(reader, { left, style, negated })
+  if (reader.accepts('within')) return recent(reader, { left: named(reader, left, style), style, negated })
   if (reader.accepts('in')) return membership(reader, { left: named(reader, left, style), style, negated })
   if (reader.accepts('between')) return range(reader, { left: named(reader, left, style), style, negated })
-  if (negated) return reader.expected('"in", "between", "like", "contains", "starts with", "ends with" or "matches"')
-  if (reader.accepts('is')) return nullTest(reader, left)
+  if (negated)
+    return reader.expected('"in", "between", "within", "like", "contains", "starts with", "ends with" or "matches"')
+  if (reader.accepts('is')) return stateTest(reader, left)
   if (isComparison(operator.value) && operator.kind === 'symbol') {
     reader.take(operator)
     return compared(reader, { left: named(reader, left, style), op: operator.value, style })
@@ -137,15 +139,30 @@ interface Operation {
   readonly negated: boolean
 }
 
+/** `within 30 days`: not longer ago than that, and not in the future. */
+function recent(reader: Reader, { left, negated }: Operation): Parsed {
+  const start = reader.peek()
+  const span = timeSpan(reader)
+  if (span.amount === 0) reader.expected('a duration of at least 1', undefined, start)
+  if (reader.sees('ago', 'from'))
+    reader.expected('"and", "or" or the end', `Write within ${reader.written({ from: start.from, to: span.to })}.`)
+  const time = demand(reader, left, { type: 'timestamp', asker: '"within"' })
+  const low: Expression = { kind: 'now', amount: -span.amount, unit: span.unit }
+  const high: Expression = { kind: 'now', amount: 0, unit: 'second' }
+  return reader.node({ kind: 'between', left: time, low, high, negated }, around(left, span), [left])
+}
+
 function membership(reader: Reader, { left, style, negated }: Operation): Parsed {
   const open = reader.peek()
-  if (!reader.sees('[', '(')) reader.expected('a list', 'A list is written [a, b].')
+  const isPast = reader.sees('last', 'past', 'the')
+  if (!reader.sees('[', '(')) reader.expected('a list', isPast ? 'Write within 30 days.' : 'A list is written [a, b].')
   reader.take(open)
   const items = [right(reader, style)]
   while (reader.accepts(',')) items.push(right(reader, style))
   const close = open.value === '[' ? ']' : ')'
   if (!reader.sees(close)) reader.expected(`"," or "${close}"`)
   const { to } = reader.take(reader.peek())
+  refuseList(reader, [left, ...items])
   const [tree, ...values] = agree(reader, [left, ...items])
   return reader.node({ kind: 'in', left: tree ?? left.tree, values, negated }, { from: left.from, to }, [
     left,
@@ -157,16 +174,52 @@ function range(reader: Reader, { left, style, negated }: Operation): Parsed {
   const low = right(reader, style)
   reader.expect('and')
   const high = right(reader, style)
+  refuseList(reader, [left, low, high])
+  refuseNumber(reader, left, [low, high])
   const [tree = left.tree, from = low.tree, to = high.tree] = agree(reader, [left, low, high])
   const parts = [left, low, high]
   return reader.node({ kind: 'between', left: tree, low: from, high: to, negated }, around(left, high), parts)
 }
 
-function nullTest(reader: Reader, left: Parsed): Parsed {
+function stateTest(reader: Reader, left: Parsed): Parsed {
   const negated = reader.accepts('not')
-  if (!reader.sees('null')) reader.expected(negated ? '"null"' : '"null" or "not null"', 'Values are compared with =.')
-  const end = reader.take(reader.peek())
-  return reader.node({ kind: 'isNull', of: left.tree, negated }, around(left, end), [left])
+  if (!reader.sees('null', 'empty'))
+    reader.expected(negated ? '"null" or "empty"' : '"null", "empty" or "not"', 'Values are compared with =.')
+  const word = reader.take(reader.peek())
+  const isEmpty = is(word, 'empty')
+  if (isEmpty) refuseFull(reader, left, negated)
+  const tree = { kind: isEmpty ? 'isEmpty' : 'isNull', of: left.tree, negated } as const
+  return reader.node(tree, around(left, word), [left])
+}
+
+/** Only texts and lists can be there and hold nothing. */
+function refuseFull(reader: Reader, left: Parsed, negated: boolean): void {
+  const type = typeOf(left.tree)
+  if (type === 'text' || type === 'list' || type === 'unknown') return
+  const written = reader.written(left)
+  const message = `"is empty" takes text or a list, and "${written}" is ${noun(type)}.`
+  reader.stop('expr/wrong-type', message, left, `Write ${written} is ${negated ? 'not ' : ''}null.`)
+}
+
+/** Among texts 10 comes before 9, which nobody means who writes a number. Codes such as 01000 are no numbers. */
+function refuseNumber(reader: Reader, left: Parsed, others: readonly Parsed[]): void {
+  if (typeOf(left.tree) !== 'text') return
+  const number = others.find(
+    ({ tree }) => (tree.kind === 'untyped' || tree.kind === 'number') && /^-?(0|[1-9]\d*)(\.\d+)?$/.test(tree.value),
+  )
+  if (number === undefined) return
+  const [name, written] = [reader.written(left), reader.written(number)]
+  const message = `"${name}" is text, and "${written}" is a number: texts are ordered character by character.`
+  const fix = `Where it holds numbers, declare its type under columns. Texts are compared with '${written}' in quotes.`
+  reader.stop('expr/wrong-type', message, number, fix)
+}
+
+/** Warehouses disagree on what one list is beside another. */
+function refuseList(reader: Reader, items: readonly Parsed[]): void {
+  const list = items.find(({ tree }) => typeOf(tree) === 'list')
+  if (list === undefined) return
+  const message = `"${reader.written(list)}" is a list, and lists are not compared.`
+  reader.stop('expr/wrong-type', message, list, askList(reader, list))
 }
 
 function compared(
@@ -175,6 +228,8 @@ function compared(
 ): Parsed {
   const { left, op, style } = given
   const other = right(reader, style)
+  refuseList(reader, [left, other])
+  if (op !== '=' && op !== '!=') refuseNumber(reader, left, [other])
   const [first = left.tree, second = other.tree] = agree(reader, [left, other])
   return reader.node({ kind: 'compare', op, left: first, right: second }, around(left, other), [left, other])
 }

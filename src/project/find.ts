@@ -54,7 +54,8 @@ export function placed(scope: Scope, entity: string, traits: ReadonlyMap<string,
     ...scope,
     complaint: (path) => {
       const complaint = scope.complaint(path)
-      if (complaint.code !== 'ref/unknown-trait') return complaint
+      const isElsewhere = path.length > 1 && path[0] !== entity
+      if (complaint.code !== 'ref/unknown-trait' || isElsewhere) return complaint
       const name = path[0] === entity && path.length > 1 ? path.slice(1).join('.') : path.join('.')
       return { ...complaint, fix: didYouMean(name, traits) ?? complaint.fix }
     },

@@ -34,7 +34,19 @@ export function demand(
   const fitted = isLoose(item.tree) ? fitLoose(reader, item, type) : fitOther(item.tree, type)
   if (fitted !== undefined) return fitted
   const message = `${asker} takes ${noun(type)}, and "${reader.written(item)}" is ${nounOf(item.tree)}.`
-  return reader.stop('expr/wrong-type', message, item, fix ?? mend(reader, item, type))
+  const isList = kindOf(typeOf(item.tree)) === 'list'
+  return reader.stop(
+    'expr/wrong-type',
+    message,
+    item,
+    fix ?? (isList ? askList(reader, item) : mend(reader, item, type)),
+  )
+}
+
+/** What to ask of a list instead. */
+export function askList(reader: Reader, list: Span): string {
+  const name = reader.written(list)
+  return `Ask what it holds: ${name} contains a, ${name} contains any of [a, b], length(${name}) > 1.`
 }
 
 // A literal that takes its type from what it meets.
@@ -78,8 +90,21 @@ function fitOther(tree: Expression, type: ValueType): Expression | undefined {
   return own === wanted || own === 'unknown' || wanted === 'unknown' ? tree : undefined
 }
 
+/** A value that stands for itself, as a literal of a type; undefined where it can never be one. */
+export function literalAs(value: string, type: ValueType, timezone: string): Expression | undefined {
+  return fitLiteral({ kind: 'untyped', value }, type, { timezone, written: value })
+}
+
 function fitLoose(reader: Reader, item: Parsed, type: ValueType): Expression | undefined {
-  const { tree } = item
+  const { timezone } = reader.scope
+  return fitLiteral(item.tree, type, { timezone, written: reader.text.slice(item.from, item.to) })
+}
+
+function fitLiteral(
+  tree: Expression,
+  type: ValueType,
+  { timezone, written }: { readonly timezone: string; readonly written: string },
+): Expression | undefined {
   if (tree.kind === 'null' || type === 'unknown') return tree
   switch (kindOf(type)) {
     case 'number':
@@ -87,9 +112,9 @@ function fitLoose(reader: Reader, item: Parsed, type: ValueType): Expression | u
     case 'boolean':
       return booleanFrom(tree)
     case 'time':
-      return timeFrom(tree, reader.scope.timezone)
+      return timeFrom(tree, timezone)
     case 'text':
-      return textFrom(tree, reader.text.slice(item.from, item.to))
+      return textFrom(tree, written)
     default:
       return undefined
   }
@@ -164,7 +189,8 @@ function nounOf(tree: Expression): string {
   return tree.kind === 'untyped' ? 'text' : noun(typeOf(tree))
 }
 
-function noun(type: ValueType): string {
+/** A type as messages name it: `a number`. */
+export function noun(type: ValueType): string {
   switch (kindOf(type)) {
     case 'number':
       return 'a number'

@@ -60,6 +60,8 @@ function traitSources({ definition }: Trait): readonly string[] {
       return definition.columns.map(({ source }) => source)
     case 'aggregate':
       return [definition.source, ...parentsIn(definition)]
+    case 'score':
+      return definition.score.kind === 'weighted' ? [] : [definition.score.source, ...parentsIn(definition)]
     case 'members':
     case 'expression':
     case 'sql':
@@ -68,7 +70,7 @@ function traitSources({ definition }: Trait): readonly string[] {
 }
 
 function segmentNeeds(segment: Segment): readonly string[] {
-  const before = segment.exclude.map((name) => `segment:${name}`)
+  const before = [...segment.exclude, ...segment.waterfall].map((name) => `segment:${name}`)
   return [`entity:${segment.entity}`, ...before, ...conditionNeeds(segment.where)]
 }
 
@@ -80,7 +82,10 @@ function syncNeeds(sync: Sync): readonly string[] {
 
 function conditionNeeds(where: Condition | undefined): readonly string[] {
   const events = [...eventsIn(where)].map(({ source }) => source)
+  const groups = [...referencesIn(where)].flatMap(({ to }) => (to.kind === 'group' ? [to.entity] : []))
+  // Who was a member before is known without the segment: it may even ask about itself.
   return [
+    ...groups.map((name) => `entity:${name}`),
     ...[...membershipsIn(where)].map((name) => `segment:${name}`),
     ...[...events, ...parentsIn(where)].map((name) => `source:${name}`),
   ]

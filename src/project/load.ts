@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join, relative, resolve, sep } from 'node:path'
 import { type Diagnostic, problem } from '../error.ts'
+import { withCopies } from './for-each.ts'
 import { LIST_KEYS } from './identity-lists.ts'
 import { type SourceFile, sourceFile } from './place.ts'
 import { child, type Dict, type Node, type Scalar } from './tree.ts'
@@ -136,10 +137,14 @@ function varsOf(config: Dict | undefined, request: LoadRequest, problems: Diagno
 /** `warehouses` and `destinations` hold secrets, which stay references until an account is opened. */
 const HOLDS_SECRETS = new Set(['warehouses', 'destinations', 'vars'])
 
+/** What takes `for_each`. */
+const COPIED = new Set(['segments', 'destinations', 'syncs'])
+
 function finished(dict: Dict, vars: ReadonlyMap<string, string>, request: LoadRequest, problems: Diagnostic[]): Dict {
   const entries = dict.entries.map(({ key, value }) => {
     if (key.text === 'vars') return { key, value }
-    const replaced = withVars(value, vars, problems)
+    const copied = COPIED.has(key.text) ? withCopies(value, vars, problems) : value
+    const replaced = withVars(copied, vars, problems)
     return { key, value: HOLDS_SECRETS.has(key.text) ? replaced : withValues(replaced, request, problems) }
   })
   return { ...dict, entries }

@@ -1,10 +1,9 @@
-import { problem } from '../error.ts'
 import { placed } from './find.ts'
 import { keyPlace } from './key-place.ts'
 import { measuredType, measureOf } from './measure.ts'
-import type { TraitShape } from './schema.ts'
 import { entityScope } from './scope.ts'
-import type { Defined, Given } from './trait-sources.ts'
+import type { TraitShape } from './trait-shape.ts'
+import { type Defined, type Given, happened } from './trait-sources.ts'
 import type { Item } from './validate.ts'
 import { readWhere } from './where.ts'
 
@@ -18,12 +17,11 @@ export function memberTrait(given: Given, item: Item<TraitShape>): Defined | und
   const before = problems.length
   const places = context.validated.traits.get(members.name)?.traits.names ?? new Map()
   const scope = placed(entityScope(members, context.settings.timezone), members.name, places)
-  const measure = measureOf(given, item, scope, undefined)
+  const measure = measureOf({ given, item, scope, source: undefined })
   const where = item.value.where && readWhere(item.value.where, { names: scope }, problems)
   if (item.value.within) {
-    const message = `"within" needs to know when a row happened, and a profile of "${members.name}" does not happen.`
-    const fix = `Compare one of its times: where: last_seen_at >= ${item.value.within.text} ago.`
-    problems.push(problem('expr/no-time', message, keyPlace(item.node, 'within'), fix))
+    const ofMembers = `Compare one of its times: where: last_seen_at >= ${item.value.within.text} ago.`
+    happened(given, undefined, { key: 'within', at: keyPlace(item.node, 'within'), ofMembers })
   }
   if (!measure || problems.length > before) return undefined
   return { definition: { kind: 'members', measure, where }, type: measuredType(measure) }

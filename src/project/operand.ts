@@ -60,8 +60,9 @@ function signed(op: '+' | '-', amount: number): number {
   return op === '-' && amount !== 0 ? -amount : amount
 }
 
-/** Takes `30 days`. */
-function timeSpan(reader: Reader) {
+/** Takes `30 days`, or ends the reading where no such thing follows. */
+export function timeSpan(reader: Reader) {
+  if (!spanAhead(reader)) reader.expected('a duration such as "30 days"')
   const number = reader.take(reader.peek())
   const word = reader.take(reader.peek())
   const unit = unitOf(word.value.toLowerCase())

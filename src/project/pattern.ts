@@ -22,14 +22,47 @@ export function pattern(
   const how = patternAhead(reader) ?? 'like'
   reader.take(reader.peek())
   if (how === 'starts with' || how === 'ends with') reader.expect('with')
-  const token = style === 'where' ? reader.peekValue() : reader.peek()
-  checkText(reader, token, style)
-  reader.take(token)
+  const several = how === 'contains' ? severalAhead(reader) : undefined
+  if (several !== undefined) return severalOf(reader, { ...given, how: several })
+  const token = fixedText(reader, style)
   if (how === 'matches') checkRegularExpression(reader, token)
   const isList = how === 'contains' && typeOf(left.tree) === 'list'
   const tree = isList ? left.tree : demand(reader, left, { type: 'text', asker: how })
   const span = { from: left.from, to: token.to }
   return reader.node({ kind: 'pattern', how, left: tree, right: token.value, negated }, span, [left])
+}
+
+function fixedText(reader: Reader, style: Style): Token {
+  const token = style === 'where' ? reader.peekValue() : reader.peek()
+  checkText(reader, token, style)
+  return reader.take(token)
+}
+
+/** `any of` or `all of` behind `contains`. Without `of` the word is text. */
+function severalAhead(reader: Reader): 'any' | 'all' | undefined {
+  const token = reader.peek()
+  return is(reader.after(token), 'of') ? (['any', 'all'] as const).find((how) => is(token, how)) : undefined
+}
+
+/** `any of [a, b]`: what a list holds, or a text contains. */
+function severalOf(
+  reader: Reader,
+  given: { readonly left: Parsed; readonly style: Style; readonly negated: boolean; readonly how: 'any' | 'all' },
+): Parsed {
+  const { left, style, negated, how } = given
+  reader.take(reader.peek())
+  reader.expect('of')
+  const open = reader.peek()
+  if (!reader.sees('[', '(')) reader.expected('a list', 'A list is written [a, b].')
+  reader.take(open)
+  const values = [fixedText(reader, style).value]
+  while (reader.accepts(',')) values.push(fixedText(reader, style).value)
+  const close = open.value === '[' ? ']' : ')'
+  if (!reader.sees(close)) reader.expected(`"," or "${close}"`)
+  const { to } = reader.take(reader.peek())
+  const isList = typeOf(left.tree) === 'list'
+  const tree = isList ? left.tree : demand(reader, left, { type: 'text', asker: `contains ${how} of` })
+  return reader.node({ kind: 'holds', how, left: tree, values, negated }, { from: left.from, to }, [left])
 }
 
 function checkText(reader: Reader, token: Token, style: Style): void {

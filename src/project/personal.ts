@@ -1,6 +1,7 @@
 import type { ValueType } from '../sql/dialect.ts'
 import type { Expression } from './language.ts'
-import type { Entity, Project, Trait } from './project.ts'
+import { shownBy } from './measure.ts'
+import type { Entity, IdentifierType, Project, Source, Trait } from './project.ts'
 import { referencesIn } from './references.ts'
 
 /**
@@ -9,9 +10,30 @@ import { referencesIn } from './references.ts'
  */
 export function isPersonal(project: Project, entity: Entity, name: string): boolean {
   const trait = entity.traits.get(name)
+  const listed = entity.identifiers.find((type) => `all_${type.name}` === name)
+  if (listed !== undefined) return listed.normalise === 'email' || listed.normalise === 'phone'
   if (trait === undefined) return false
   if (trait.pii !== undefined) return true
   return !isFigure(trait.type) && (TELLING.test(name) || madeOfPersonal(project, entity, trait))
+}
+
+/** Do the values of an identifier type say who somebody is? Emails, phones, and what is declared or called so. */
+export function isPersonalType(project: Project, { name, normalise }: IdentifierType): boolean {
+  if (normalise === 'email' || normalise === 'phone' || TELLING_TYPE.test(name)) return true
+  return [...project.sources.values()].some(({ identifiers, pii }) =>
+    identifiers.some(({ type, column }) => type === name && pii.has(column)),
+  )
+}
+
+/** Types whose name speaks of a person's name, address or number are hidden, too: when in doubt, it is personal. */
+const TELLING_TYPE = /e?mail|phone|mobile|name|address|birth|iban|passport/i
+
+/** Does the key of a source's rows say who somebody is? */
+export function isPersonalKey(project: Project, { key, identifiers, pii }: Source): boolean {
+  if (key === undefined) return false
+  const types = [...project.entities.values()].flatMap((entity) => entity.identifiers)
+  const isPersonal = (name: string) => types.some((type) => type.name === name && isPersonalType(project, type))
+  return pii.has(key) || identifiers.some(({ type, column }) => column === key && isPersonal(type))
 }
 
 // How many, whether, how much: no figure names anybody. A date may (a birthday), and so may text.
@@ -26,15 +48,17 @@ function madeOfPersonal(project: Project, entity: Entity, { definition }: Trait)
   switch (definition.kind) {
     case 'pick':
       return definition.columns.some(({ source, column }) => isPersonalColumn(project, source, column))
-    case 'aggregate':
-      // How many different addresses somebody has is no address.
-      if (!('of' in definition.measure) || definition.measure.kind === 'count_distinct') return false
-      return speaksOfPersonal(project, entity, definition.measure.of, definition.source)
-    case 'members': {
-      const members = project.entities.get(entity.of ?? '')
-      if (!('of' in definition.measure) || definition.measure.kind === 'count_distinct' || !members) return false
-      return speaksOfPersonal(project, members, definition.measure.of, undefined)
+    case 'aggregate': {
+      const shown = shownBy(definition.measure)
+      return shown !== undefined && speaksOfPersonal(project, entity, shown, definition.source)
     }
+    case 'members': {
+      const [members, shown] = [project.entities.get(entity.of ?? ''), shownBy(definition.measure)]
+      return members !== undefined && shown !== undefined && speaksOfPersonal(project, members, shown, undefined)
+    }
+    // A place among others names nobody.
+    case 'score':
+      return false
     case 'expression':
       return speaksOfPersonal(project, entity, definition.expression, undefined)
     case 'sql':
@@ -56,6 +80,10 @@ function speaksOfPersonal(
         return isPersonalColumn(project, to.source, to.column)
       case 'trait':
         return isPersonal(project, entity, to.trait)
+      case 'group': {
+        const group = project.entities.get(to.entity)
+        return group !== undefined && isPersonal(project, group, to.trait)
+      }
     }
   })
 }

@@ -1,8 +1,9 @@
-import { problem } from '../error.ts'
+import { nearest, problem } from '../error.ts'
 import type { ValueType } from '../sql/dialect.ts'
 import type { PickBy, Source } from './project.ts'
 import { part } from './scalar.ts'
-import type { TraitShape } from './schema.ts'
+import { STRATEGIES } from './strategies.ts'
+import type { TraitShape } from './trait-shape.ts'
 import { type Defined, type Given, hasTime, sourceFor } from './trait-sources.ts'
 import type { Scalar } from './tree.ts'
 import { isNumber } from './types.ts'
@@ -10,8 +11,9 @@ import type { Item } from './validate.ts'
 
 /** A trait that picks one value out of the columns of sources; undefined after problems were added. */
 export function pickOf(given: Given, item: Item<TraitShape>): Defined | undefined {
-  const { pick, from = [], by = 'priority', source: withSource = false } = item.value
-  if (!pick) return undefined
+  const { pick, from = [], source: withSource = false } = item.value
+  const by = strategyOf(given, item)
+  if (!pick || !by) return undefined
   if (from.length === 0) {
     given.problems.push(problem('project/missing-key', `Trait "${item.name}" needs "from".`, item.key.at()))
     return undefined
@@ -30,6 +32,15 @@ export function pickOf(given: Given, item: Item<TraitShape>): Defined | undefine
   const type = typeFor(by, sure.map(typeIn))
   const pii = sure.flatMap(({ source, column }) => source.pii.get(column) ?? [])[0]
   return { definition: { kind: 'pick', columns, by, withSource }, type, pii }
+}
+
+/** How the pick chooses. */
+function strategyOf({ problems }: Given, { value: { by = 'priority' } }: Item<TraitShape>): PickBy | undefined {
+  if (typeof by === 'string') return by
+  const message = `"by" takes one of ${STRATEGIES.map((one) => `"${one}"`).join(', ')}, not "${by.text}".`
+  const close = nearest(by.text, STRATEGIES)
+  problems.push(problem('project/wrong-type', message, by.at(), close && `Did you mean "${close}"?`))
+  return undefined
 }
 
 /** A value that was put together came from no one source. */

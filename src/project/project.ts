@@ -1,7 +1,10 @@
 import type { LeaveAction, Mode } from '../connectors/connector.ts'
 import type { At, Diagnostic } from '../error.ts'
-import type { FileFormat, Normaliser, ValueType } from '../sql/dialect.ts'
+import type { FileFormat, Normaliser, PassedUnit, Period, ValueType } from '../sql/dialect.ts'
+import type { DataTest } from './data-tests.ts'
 import type { Condition, Duration, Expression } from './language.ts'
+import type { Score } from './score.ts'
+import type { UnitTests } from './unit-test.ts'
 
 /** A project after every name was resolved: what `compile` takes. Maps keep the order of the files, sorted by path. */
 export interface Project {
@@ -16,11 +19,16 @@ export interface Project {
   readonly phoneCountry: string | undefined
   /** ISO 8601 with zone; undefined = the warehouse's time at the start of the build. */
   readonly now: string | undefined
+  /** How long ended memberships and the sizes of segments are remembered. */
+  readonly history: Duration
   readonly sources: ReadonlyMap<string, Source>
   readonly entities: ReadonlyMap<string, Entity>
   readonly segments: ReadonlyMap<string, Segment>
   readonly destinations: ReadonlyMap<string, Destination>
   readonly syncs: ReadonlyMap<string, Sync>
+  readonly unitTests: UnitTests
+  /** Those of sources first, then those of entities, in the order of the files. */
+  readonly dataTests: readonly DataTest[]
   /** Warnings that did not stop the project. */
   readonly warnings: readonly Diagnostic[]
   /** Where the files name what only the warehouse knows, for `checkWarehouse`. */
@@ -179,6 +187,7 @@ export type TraitDefinition =
   /** Over the profiles of the entity that this one groups (`of:`): `measure` and `where` speak of their traits. */
   | { readonly kind: 'members'; readonly measure: Measure; readonly where: Condition | undefined }
   | { readonly kind: 'expression'; readonly expression: Expression }
+  | { readonly kind: 'score'; readonly score: Score }
   /** One expression of the warehouse's own SQL over the other traits of the profile. */
   | { readonly kind: 'sql'; readonly text: string; readonly uses: readonly string[]; readonly at: At }
 
@@ -193,18 +202,73 @@ export type PickBy =
   | 'any_true'
   | 'concat_distinct'
 
-export type Measure =
-  | { readonly kind: 'count' | 'exists' }
-  | {
-      readonly kind: 'count_distinct' | 'sum' | 'avg' | 'min' | 'max' | 'first' | 'last' | 'most_frequent'
-      readonly of: Expression
-    }
+/** What is taken of rows, or of members: from all of them at once, or from each calendar period of the project's zone. */
+export type Measure = RowMeasure | PeriodMeasure
+
+export type RowMeasure =
+  | ComparedMeasure
+  | { readonly kind: 'exists' }
+  | { readonly kind: 'median' | 'most_frequent'; readonly of: Expression }
+  /** `p` from 0 to 1; between two values there is a straight line. */
+  | { readonly kind: 'percentile'; readonly of: Expression; readonly p: number }
+  /** Of the rows, those on which the condition is true: 0 to 1. */
+  | { readonly kind: 'share'; readonly on: Condition }
+  | { readonly kind: 'first' | 'last'; readonly of: Expression; readonly by: RowOrder | undefined }
+  /** Whole units from the first or last row to now. */
+  | { readonly kind: 'since'; readonly which: 'first' | 'last'; readonly unit: PassedUnit }
+  /** The different values as a sorted list of at most `limit`. */
+  | { readonly kind: 'collect'; readonly of: Expression; readonly limit: number }
+
+/** A measure whose values for several periods can be compared. */
+export type ComparedMeasure =
+  | { readonly kind: 'count' }
+  | { readonly kind: 'count_distinct' | 'sum' | 'avg' | 'min' | 'max'; readonly of: Expression }
+
+export type PeriodMeasure =
+  | { readonly kind: 'periods' | 'streak' | 'longest_streak'; readonly period: Period }
+  /** The measure for each period that has rows, then one value of these. */
+  | { readonly kind: 'per'; readonly measure: ComparedMeasure; readonly period: Period; readonly take: Take }
+
+/** What rows are put in order by instead of their time, or people instead of chance. */
+export interface RowOrder {
+  readonly of: Expression
+  readonly descending: boolean
+}
+
+export type Take = 'max' | 'min' | 'avg' | 'median' | 'last'
 
 export interface Segment extends Named {
   readonly entity: string
-  readonly where: Condition
+  /** Its former name: sides and history follow it. */
+  readonly was: string | undefined
+  /** Undefined only where `waterfall` alone says who is meant. */
+  readonly where: Condition | undefined
   /** Segments whose members are left out. */
   readonly exclude: readonly string[]
+  /** Segments by rank: everybody is in the variant of the first of which they are a member. Empty = no waterfall. */
+  readonly waterfall: readonly string[]
+  /** Undefined = nobody is held out. */
+  readonly split: Split | undefined
+  readonly limit: Limit | undefined
+  /** The names of its variants in YAML order; empty where it has none. */
+  readonly variants: readonly string[]
+}
+
+/** How people are divided by chance: each has a side in [0, 1), the same for ever. */
+export interface Split {
+  /** Each takes the sides from the end of the one before (at first 0) up to `end`. Empty for a holdout. */
+  readonly variants: readonly { readonly name: string; readonly end: number }[]
+  /** Sides from here on are held out; 1 = nobody is. */
+  readonly end: number
+}
+
+/** The most members. */
+export interface Limit {
+  readonly rows: number
+  /** Who comes first, ties by the id; empty: by a hash of the id, which is as good as chance and lasts. */
+  readonly by: readonly RowOrder[]
+  /** The column of the profile for each of whose values so many rows stay; null = a group of one's own. */
+  readonly per: string | undefined
 }
 
 export interface Destination extends Named {
@@ -228,6 +292,8 @@ export interface Sync extends Named {
   readonly entity: string
   /** The segment whose members are sent; undefined = every profile of the entity. */
   readonly segment: string | undefined
+  /** The variant of it whose people are sent; undefined = those of all variants. */
+  readonly variant: string | undefined
   readonly where: Condition | undefined
   /** Segments left out: of the sync, its destination and the project's defaults together. */
   readonly exclude: readonly string[]

@@ -1,14 +1,16 @@
-import { problem } from '../error.ts'
+import { type At, problem } from '../error.ts'
 import type { EventSource } from './condition.ts'
 import { cycles, type Need, ring } from './cycles.ts'
 import { find, placed, wantedIn } from './find.ts'
 import type { Condition } from './language.ts'
+import { nameOf } from './place.ts'
 import type { Entity, Segment, Source } from './project.ts'
 import { header, isAttributed, ofNobody, type Resolving } from './resolving.ts'
-import type { SegmentShape } from './schema.ts'
 import { type EntityNames, entityScope, type Scope, sourceScope } from './scope.ts'
-import type { Scalar } from './tree.ts'
-import type { Item } from './validate.ts'
+import { checkWaterfall, hasVariantColumn, limitOf, splitOf, variantColumn, variantsOf } from './segment-people.ts'
+import type { SegmentShape } from './segment-shape.ts'
+import type { Node, Scalar } from './tree.ts'
+import { type Item, isName } from './validate.ts'
 import { readWhere } from './where.ts'
 
 /** What conditions on profiles of one entity may speak of. */
@@ -16,6 +18,8 @@ export interface EntityScope {
   readonly entity: Entity
   readonly names: EntityNames
   readonly events: ReadonlyMap<string, EventSource>
+  /** The entities that group its profiles, whose traits conditions may name too. */
+  readonly groups: readonly EntityNames[]
 }
 
 /** The scope of conditions on an entity: its traits, and every source, those whose rows belong to nobody marked so. */
@@ -33,11 +37,11 @@ export function scopeOf(
       strange: isAttributed(source, entity, sources) ? undefined : ofNobody(source, entity),
     },
   ])
-  return { entity, names, events: new Map(events) }
+  return { entity, names, events: new Map(events), groups: [] }
 }
 
-/** The segments that may be named, with the entity of each, broken ones included. */
-export type SegmentNames = ReadonlyMap<string, { readonly entity: string }>
+/** The segments that may be named, with the entity and the variants of each, broken ones included. */
+export type SegmentNames = ReadonlyMap<string, { readonly entity: string; readonly variants: readonly string[] }>
 
 /** Every segment whose condition can stand. */
 export function resolveSegments(
@@ -48,38 +52,80 @@ export function resolveSegments(
   const entities = new Map([...items.values()].map((item) => [item.name, entityOf(context, item, scopes)]))
   const only = [...scopes.keys()][0] ?? ''
   const names: SegmentNames = new Map(
-    [...places.keys()].map((name) => [name, { entity: entities.get(name)?.entity.name ?? only }]),
+    [...places.keys()].map((name) => {
+      const item = items.get(name)
+      return [name, { entity: entities.get(name)?.entity.name ?? only, variants: item ? variantsOf(item.value) : [] }]
+    }),
   )
   const segments = new Map<string, Segment>()
   for (const item of items.values()) {
     const scope = entities.get(item.name)
-    const where = scope && whereOf(context, item.value.where, scope, names)
-    const exclude = scope && excluded(context, item.value.exclude ?? [], scope.entity.name, names)
-    if (where && exclude) segments.set(item.name, { ...header(item), entity: scope.entity.name, where, exclude })
+    const segment = scope && segmentOf(context, item, scope, { names, groups: groupsIn(scopes, scope) })
+    if (segment) segments.set(item.name, segment)
   }
   checkRings(context, segments)
+  checkRenamed(context)
+  checkVariantColumns(context, segments)
   return { segments, names }
+}
+
+interface Around {
+  readonly names: SegmentNames
+  readonly groups: readonly string[]
+}
+
+function segmentOf(
+  context: Resolving,
+  item: Item<SegmentShape>,
+  scope: EntityScope,
+  { names, groups }: Around,
+): Segment | undefined {
+  const { problems } = context
+  const { value } = item
+  const before = problems.length
+  const entity = scope.entity.name
+  const where = value.where && whereOf(context, value.where, scope, names)
+  const exclude = segmentsNamed(context, value.exclude ?? [], entity, names)
+  const waterfall = segmentsNamed(context, value.waterfall ?? [], entity, names)
+  checkWaterfall(item, problems)
+  const split = splitOf(item, problems)
+  const limit = limitOf(item, { entity, names: traitScope(context, scope), groups }, problems)
+  if (!value.where && !value.waterfall) {
+    const fix = 'Write a condition, or name segments under `waterfall`.'
+    problems.push(problem('project/missing-key', `Segment "${item.name}" needs "where".`, item.key.at(), fix))
+  }
+  if (problems.slice(before).some(({ severity }) => severity === 'error')) return undefined
+  const variants = variantsOf(value)
+  return { ...header(item), entity, was: value.was?.text, where, exclude, waterfall, split, limit, variants }
+}
+
+function groupsIn(scopes: ReadonlyMap<string, EntityScope>, { entity }: EntityScope): readonly string[] {
+  return [...scopes.values()].flatMap((one) => (one.entity.of === entity.name ? [one.entity.name] : []))
 }
 
 /** A condition on profiles. */
 export function whereOf(
   context: Resolving,
-  where: SegmentShape['where'],
+  where: Node,
   scope: EntityScope,
   segments: SegmentNames,
 ): Condition | undefined {
-  const names = traitScope(context, scope)
+  const { names: traits, groups } = scope
+  const names = withPlaces(context, traits, entityScope(traits, context.settings.timezone, groups))
   return readWhere(where, { names, events: scope.events, segments, entity: scope.entity.name }, context.problems)
 }
 
 /** The traits of an entity, with their places for those who mistake a name. */
-export function traitScope({ settings, validated }: Resolving, { names }: EntityScope): Scope {
-  const places = validated.traits.get(names.name)?.traits.names ?? new Map()
-  return placed(entityScope(names, settings.timezone), names.name, places)
+export function traitScope(context: Resolving, { names }: EntityScope): Scope {
+  return withPlaces(context, names, entityScope(names, context.settings.timezone))
+}
+
+function withPlaces({ validated }: Resolving, { name }: EntityNames, scope: Scope): Scope {
+  return placed(scope, name, validated.traits.get(name)?.traits.names ?? new Map())
 }
 
 /** Names of segments of one entity. */
-export function excluded(
+export function segmentsNamed(
   context: Resolving,
   written: readonly Scalar[],
   entity: string,
@@ -117,12 +163,51 @@ function entityOf(
 function checkRings(context: Resolving, segments: ReadonlyMap<string, Segment>): void {
   const graph = new Map(
     [...segments.values()].map((segment): [string, readonly Need[]] => {
-      const written = context.validated.segments.items.get(segment.name)?.value.exclude ?? []
-      return [segment.name, [...memberships(segment.where), ...written.map((one) => ({ to: one.text, at: one.at() }))]]
+      const { exclude = [], waterfall = [] } = context.validated.segments.items.get(segment.name)?.value ?? {}
+      const written = [...exclude, ...waterfall].map((one) => ({ to: one.text, at: one.at() }))
+      return [segment.name, [...(segment.where ? memberships(segment.where) : []), ...written]]
     }),
   )
   for (const { names, at } of cycles(graph))
     context.problems.push(problem('ref/cycle', `Segments form a ring: ${ring(names)}.`, at))
+}
+
+/** A former name belongs to one segment alone, and to none that is still there. */
+function checkRenamed({ validated: { segments }, problems }: Resolving): void {
+  const heirs = new Map<string, Item<SegmentShape>>()
+  for (const item of segments.items.values()) {
+    const { was } = item.value
+    if (!was || !isName(was, problems)) continue
+    const taken = segments.names.get(was.text) ?? segments.disabled.get(was.text)
+    const other = heirs.get(was.text)
+    heirs.set(was.text, item)
+    const refuse = (message: string, fix: string) =>
+      problems.push(problem('project/duplicate-name', message, was.at(), fix))
+    if (was.text === item.name) refuse(`"${was.text}" is the name of the segment now.`, 'Take `was` away.')
+    else if (taken)
+      refuse(
+        `Segment "${item.name}" cannot have been "${was.text}", which is there still.`,
+        `See ${nameOf(taken)}. Rename one segment at a time: run once between two steps.`,
+      )
+    else if (other)
+      refuse(`Segment "${other.name}" was "${was.text}" already.`, `One of them is new: see ${nameOf(other.key.at())}.`)
+  }
+}
+
+/** A segment with variants needs a second column beside its own. */
+function checkVariantColumns({ validated, problems }: Resolving, segments: ReadonlyMap<string, Segment>): void {
+  for (const segment of [...segments.values()].filter(hasVariantColumn)) {
+    const wanted = variantColumn(segment.name).toLowerCase()
+    const refuse = (what: string, names: ReadonlyMap<string, At>) => {
+      for (const [name, at] of names) {
+        const message = `"${name}" cannot be a ${what}: it is where the variants of "${segment.name}" are told.`
+        if (name.toLowerCase() === wanted)
+          problems.push(problem('project/bad-name', message, at, 'Choose another name.'))
+      }
+    }
+    refuse('segment', validated.segments.names)
+    refuse('trait', validated.traits.get(segment.entity)?.traits.names ?? new Map())
+  }
 }
 
 function* memberships(condition: Condition): Generator<Need> {

@@ -1,15 +1,16 @@
 import { type Diagnostic, nearest, problem, warning } from '../error.ts'
 import type { Warehouse } from '../warehouses/warehouse.ts'
 import { accountOf } from './accounts.ts'
+import type { Duration } from './language.ts'
 import type { ChosenTarget, Project } from './project.ts'
 import type { ConfigShape } from './schema.ts'
-import { parseTime } from './time.ts'
+import { parseDuration, parseTime } from './time.ts'
 import { child, type Dict, type Node, type Scalar } from './tree.ts'
 import type { Registries } from './validate.ts'
 import type { Values } from './variables.ts'
 
 /** What the config says, with its defaults. */
-export interface Settings extends Pick<Project, 'name' | 'schemas' | 'timezone' | 'phoneCountry' | 'now'> {
+export interface Settings extends Pick<Project, 'name' | 'schemas' | 'timezone' | 'phoneCountry' | 'now' | 'history'> {
   readonly target: ChosenTarget | undefined
   /** Undefined where the target's type is not known. */
   readonly warehouse: Warehouse<unknown> | undefined
@@ -34,6 +35,7 @@ export function resolveSettings(config: ConfigShape, request: SettingsRequest, p
     timezone,
     phoneCountry: country(config.defaults?.phone_country, problems),
     now: now(config.now, request.now, timezone, problems),
+    history: history(config.defaults?.history, problems),
     exclude: config.defaults?.exclude ?? [],
   }
 }
@@ -140,6 +142,16 @@ function country(written: Scalar | undefined, problems: Diagnostic[]): string | 
   return undefined
 }
 
+/** Two years: enough to compare a season with that of the year before. */
+const HISTORY: Duration = { amount: 730, unit: 'day' }
+
+function history(written: Scalar | undefined, problems: Diagnostic[]): Duration {
+  const duration = written && parseDuration(written.text)
+  if (written && !duration)
+    problems.push(problem('project/wrong-type', `"${written.text}" is no duration.`, written.at(), 'Write 730 days.'))
+  return duration ?? HISTORY
+}
+
 function now(
   written: Scalar | undefined,
   given: string | undefined,
@@ -148,12 +160,18 @@ function now(
 ): string | undefined {
   const text = given ?? written?.text
   if (text === undefined) return undefined
-  const time = parseTime(text, timezone)
-  const whole = time && time !== 'impossible' && time.kind === 'date' ? parseTime(`${text}T00:00`, timezone) : time
-  if (whole && whole !== 'impossible') return whole.iso
+  const instant = instantOf(text, timezone)
+  if (instant !== undefined) return instant
   const fix = 'Write 2026-11-01T08:00:00Z.'
   const message = `"${text}" is no time.`
   if (given !== undefined) problems.push(problem('command/arguments', message, undefined, fix))
   else problems.push(problem('project/wrong-type', message, written?.at(), fix))
   return undefined
+}
+
+/** A written time as an instant in ISO 8601, a day as its beginning; undefined where it is no time. */
+export function instantOf(text: string, timezone: string): string | undefined {
+  const time = parseTime(text, timezone)
+  const whole = time && time !== 'impossible' && time.kind === 'date' ? parseTime(`${text}T00:00`, timezone) : time
+  return whole && whole !== 'impossible' ? whole.iso : undefined
 }

@@ -5,14 +5,16 @@ import { find, unknown, type Wanted, wantedIn } from './find.ts'
 import { nameOf } from './place.ts'
 import type { Sync } from './project.ts'
 import type { Connected } from './resolve-destinations.ts'
-import { type EntityScope, excluded, type SegmentNames, whereOf } from './resolve-segments.ts'
+import { type EntityScope, type SegmentNames, segmentsNamed, whereOf } from './resolve-segments.ts'
 import { header, type Resolving } from './resolving.ts'
+import { part } from './scalar.ts'
 import type { SyncShape } from './schema.ts'
 import { shaped } from './shape.ts'
 import { shareOf } from './share.ts'
 import { fieldsOf, keysOf, missingFields } from './sync-fields.ts'
 import type { Dict, Scalar } from './tree.ts'
 import type { Item } from './validate.ts'
+import { unknownVariant } from './variants.ts'
 
 /** What syncs may name. */
 export interface SyncScope {
@@ -51,7 +53,7 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const mode = modeOf(context, item, connector)
   const into = intoOf(context, item, connector)
   const where = value.where && whereOf(context, value.where, people.scope, scope.segments)
-  const exclude = excluded(context, value.exclude ?? [], people.scope.entity.name, scope.segments)
+  const exclude = segmentsNamed(context, value.exclude ?? [], people.scope.entity.name, scope.segments)
   const sides = { context, item, connector, into, people: people.scope }
   const key = keysOf(sides)
   const fields = fieldsOf(sides)
@@ -64,6 +66,7 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
     into,
     entity: people.scope.entity.name,
     segment: people.segment,
+    variant: people.variant,
     where,
     exclude: [...new Set([...exclude, ...inherited(context, scope, destination.exclude, people.scope)])],
     mode,
@@ -78,12 +81,13 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
 interface People {
   readonly scope: EntityScope
   readonly segment: string | undefined
+  readonly variant: string | undefined
 }
 
 /** A segment, or an entity for all of its profiles. */
 function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): People | undefined {
   const entity = scope.entities.get(written.text)
-  if (entity) return { scope: entity, segment: undefined }
+  if (entity) return { scope: entity, segment: undefined, variant: undefined }
   const { segments, entities } = context.validated
   const wanted: Wanted = {
     code: 'ref/unknown-segment',
@@ -91,9 +95,17 @@ function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): Peop
     names: new Map([...segments.names, ...entities.names]),
     disabled: segments.disabled,
   }
-  const segment = find(written, scope.segments, wanted, context.problems)
-  const people = segment && scope.entities.get(segment.entity)
-  return people && { scope: people, segment: written.text }
+  const dot = written.text.indexOf('.')
+  const name = dot === -1 ? written : part(written, 0, dot)
+  const segment = find(name, scope.segments, wanted, context.problems)
+  if (!segment) return undefined
+  const variant = dot === -1 ? undefined : part(written, dot + 1, written.text.length)
+  if (variant && !segment.variants.includes(variant.text)) {
+    context.problems.push(unknownVariant(variant, { name: name.text, variants: segment.variants }))
+    return undefined
+  }
+  const people = scope.entities.get(segment.entity)
+  return people && { scope: people, segment: name.text, variant: variant?.text }
 }
 
 function modeOf(

@@ -6,9 +6,10 @@ import { parseExpression } from './expression.ts'
 import { BUILT_IN, type Entity, type Source, type Trait } from './project.ts'
 import { referencesIn } from './references.ts'
 import type { Resolving } from './resolving.ts'
-import type { TraitShape } from './schema.ts'
 import { type EntityNames, entityScope } from './scope.ts'
+import { checkScoreNames, scoreColumns, weightNeeds } from './score-columns.ts'
 import { traitOf, usesOf } from './trait-forms.ts'
+import type { TraitShape } from './trait-shape.ts'
 import type { Given } from './trait-sources.ts'
 import type { Item, Items } from './validate.ts'
 
@@ -27,10 +28,13 @@ export function resolveTraits(
   const types = new Map<string, ValueType>([...(group?.names.keys() ?? [])].map((name) => [name, 'unknown']))
   const groups = groupsOf(context, entity.name).map(groupColumn)
   for (const name of [...groups, ...traced(items).map(sourceColumn)]) types.set(name, 'text')
-  const names = { name: entity.name, traits: types }
+  for (const { name } of entity.identifiers) types.set(`all_${name}`, 'list')
+  for (const { name, type } of scoreColumns(items)) types.set(name, type)
+  const names = { name: entity.name, traits: types, groups: groupsOf(context, entity.name) }
   const given: Given = { context, entity, sources, names, members, problems: context.problems }
   checkNames(given, group, groups)
   checkSources(given, items, group?.names ?? new Map())
+  checkScoreNames(given, items, group?.names ?? new Map())
   const graph = needs(given, items)
   for (const { names: members, at } of cycles(graph))
     context.problems.push(problem('ref/cycle', `Traits form a ring: ${ring(members)}.`, at))
@@ -70,8 +74,8 @@ function checkNames(
   }
 }
 
-/** Where scans keep the time of a trait, and what a trait takes from further columns of one source. */
-const RESERVED = /__(at|\d+)$/i
+/** Where scans keep the time or the runs of a trait, and what a trait takes from further columns of one source. */
+const RESERVED = /__(at|run|length|\d+)$/i
 
 /** The picked traits that say from which source their value came. */
 function traced(items: ReadonlyMap<string, Item<TraitShape>>): readonly string[] {
@@ -115,7 +119,9 @@ function needs(given: Given, items: ReadonlyMap<string, Item<TraitShape>>): Read
   return new Map(
     [...items].map(([name, { value }]): [string, readonly Need[]] => {
       if (value.sql) return [name, usesOf(given, value.sql)]
-      const expression = value.expr && parseExpression(value.expr, scope, 'expression', [])
+      if (value.weights) return [name, weightNeeds(value)]
+      const written = value.expr ?? value.bucket
+      const expression = written && parseExpression(written, scope, 'expression', [])
       const references = expression ? [...referencesIn(expression)] : []
       return [name, references.flatMap(({ to, at }) => (to.kind === 'trait' ? [{ to: to.trait, at }] : []))]
     }),

@@ -4,6 +4,7 @@ import { find, wantedIn } from './find.ts'
 import { LIST_KEYS } from './identity-lists.ts'
 import { place } from './place.ts'
 import type { Entity, Project, Source } from './project.ts'
+import { resolveDataTests } from './resolve-data-tests.ts'
 import { resolveDestinations } from './resolve-destinations.ts'
 import { identifierTypes, resolveEntities } from './resolve-entities.ts'
 import { type EntityScope, resolveSegments, scopeOf } from './resolve-segments.ts'
@@ -11,7 +12,9 @@ import { resolveSettings, type SettingsRequest } from './resolve-settings.ts'
 import { resolveSources } from './resolve-sources.ts'
 import { resolveSyncs } from './resolve-syncs.ts'
 import { resolveTraits } from './resolve-traits.ts'
+import { resolveUnitTests } from './resolve-unit-tests.ts'
 import type { Resolving } from './resolving.ts'
+import { NO_UNIT_TESTS } from './unit-test.ts'
 import type { Validated } from './validate.ts'
 
 export interface ResolveRequest extends SettingsRequest {
@@ -43,6 +46,7 @@ export function resolve(
   const { segments, names } = resolveSegments(context, scopes)
   const connected = resolveDestinations(context)
   const syncs = resolveSyncs(context, { connected, entities: scopes, segments: names })
+  const dataTests = resolveDataTests(context, sources, scopes)
   checkUnused(context)
   const entities = new Map([...scopes].map(([name, { entity }]) => [name, entity]))
   checkEntitySources(context, [...entities.values()], sources)
@@ -55,15 +59,19 @@ export function resolve(
     timezone: settings.timezone,
     phoneCountry: settings.phoneCountry,
     now: settings.now,
+    history: settings.history,
     sources,
     entities,
     segments,
     destinations: new Map([...connected].map(([name, { destination }]) => [name, destination])),
     syncs,
+    dataTests,
+    unitTests: NO_UNIT_TESTS,
     warnings: problems.filter((one) => one.severity === 'warning'),
     places,
   }
-  return { project, diagnostics: problems }
+  const tested = { ...project, unitTests: resolveUnitTests(context, project) }
+  return { project: tested, diagnostics: problems }
 }
 
 /** Every entity with its traits, in the order of the files. */
@@ -76,7 +84,14 @@ function resolveScopes(context: Resolving, sources: ReadonlyMap<string, Source>)
     const { traits, names } = resolveTraits(context, entity, sources, scopes.get(entity.of ?? '')?.names)
     scopes.set(entity.name, scopeOf({ ...entity, traits }, names, sources, context.settings.timezone))
   }
-  return new Map(entities.flatMap(({ name }) => [scopes.get(name)].flatMap((one) => (one ? [[name, one]] : []))))
+  const groupsOf = (member: string) =>
+    [...scopes.values()].flatMap(({ entity, names }) => (entity.of === member ? [names] : []))
+  return new Map(
+    entities.flatMap(({ name }) => {
+      const scope = scopes.get(name)
+      return scope ? [[name, { ...scope, groups: groupsOf(name) }] as const] : []
+    }),
+  )
 }
 
 /** Traits stand under the name of an entity. */

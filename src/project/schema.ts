@@ -1,23 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
 import { z } from 'zod'
-import { entries, jsonSchema, planned, scalar, scalars, tree } from './shapes.ts'
-import { STRATEGIES, STRATEGIES_TOLD } from './strategies.ts'
-
-/** What everything that an analyst names may say. */
-const named = {
-  description: z.string().describe('What this is, for people.').optional(),
-  owner: z.string().describe('Who answers for it.').optional(),
-  tags: z.array(z.string()).describe('Words to select by.').optional(),
-  enabled: z.boolean().describe('false leaves it out, as if it were not written.').optional(),
-}
-
-const later = {
-  was: 'does not carry state over to a new name',
-  for_each: 'does not copy entries',
-}
-
-const condition = (speaksOf: string) =>
-  tree(`A condition on ${speaksOf}: text, a list (all of them), or a map of all, any, not, …`, 'a condition')
+import { dataTests, freshnessShape } from './data-test-shapes.ts'
+import { condition, expression, forEach, later, named } from './schema-parts.ts'
+import { segmentShape } from './segment-shape.ts'
+import { entries, jsonSchema, planned, scalar, scalars, tree, withoutDraft } from './shapes.ts'
+import { traitShape } from './trait-shape.ts'
+import { unitTestShape } from './unit-test-shape.ts'
 
 export const configShape = z.object({
   name: z.string().min(1).describe('The name of the project.'),
@@ -38,6 +26,10 @@ export const configShape = z.object({
       phone_country: scalar('Two letters: the country of phones that name none.').optional(),
       timezone: scalar('IANA zone of dates and `start of …`. Default: UTC.').optional(),
       exclude: scalars('Segments that no sync sends.').optional(),
+      history: scalar(
+        'How long ended memberships and the sizes of segments are remembered. Default: 730 days.',
+        'a duration',
+      ).optional(),
     })
     .describe('What holds where nothing else is said.')
     .optional(),
@@ -105,13 +97,13 @@ export const sourceShape = planned(
           .optional(),
         pii: z.string().describe('What kind of personal data it holds: email, phone, name, …').optional(),
         description: z.string().describe('What it holds.').optional(),
-        tests: tree('Data tests of the column.').optional(),
+        tests: dataTests('column').optional(),
       }),
       'What is known of columns.',
     ).optional(),
     belongs_to: entries(columnName, "Parent source → the column here that holds the parent's key.").optional(),
-    freshness: tree('How old the newest row may be.').optional(),
-    tests: tree('Data tests of the source.').optional(),
+    freshness: freshnessShape.describe('How old the newest row may be.').optional(),
+    tests: dataTests('source').optional(),
     ...named,
   }),
   { ...later, ...elsewhere },
@@ -186,58 +178,10 @@ export const entityShape = planned(
       })
       .describe('Limits that stop a build before it is published.')
       .optional(),
+    tests: dataTests('entity').optional(),
     ...named,
   }),
   later,
-)
-
-const expression = (what: string) => scalar(what, 'an expression')
-
-export const traitShape = planned(
-  z.object({
-    pick: scalar('The column whose value becomes the trait.').optional(),
-    from: scalars(
-      'The source, or for `pick` the sources in order: contacts, orders.billing_email. With `of:` also the members: customer.',
-    ).optional(),
-    by: z.enum(STRATEGIES).describe(STRATEGIES_TOLD).optional(),
-    source: z
-      .boolean()
-      .describe('true: column `<trait>__source` says from which source the picked value came.')
-      .optional(),
-    count: scalar('rows: how many rows there are.').optional(),
-    count_distinct: expression('How many different values there are.').optional(),
-    sum: expression('The sum over the rows.').optional(),
-    avg: expression('The average over the rows.').optional(),
-    min: expression('The smallest value.').optional(),
-    max: expression('The greatest value.').optional(),
-    first: expression('The value of the earliest row.').optional(),
-    last: expression('The value of the latest row.').optional(),
-    most_frequent: expression('The value that occurs most.').optional(),
-    exists: z.literal(true).describe('true where there is any row.').optional(),
-    where: condition("the source's columns, or the traits of members").optional(),
-    within: scalar('Only rows so recent: 90 days.', 'a duration').optional(),
-    expr: expression('An expression over other traits.').optional(),
-    sql: scalar("One expression in the warehouse's own SQL over other traits.").optional(),
-    pii: z.string().describe('What kind of personal data it holds.').optional(),
-    ...named,
-  }),
-  { ...later, score: 'does not compute scores' },
-)
-
-export const segmentShape = planned(
-  z.object({
-    of: scalar('The entity. May be left out when there is one.').optional(),
-    where: condition('traits, events and other segments'),
-    exclude: scalars('Segments whose members are left out.').optional(),
-    ...named,
-  }),
-  {
-    ...later,
-    limit: 'does not limit segments',
-    purpose: 'does not check consent',
-    split: 'does not split segments',
-    holdout: 'does not hold people out',
-  },
 )
 
 export const destinationShape = planned(
@@ -247,9 +191,10 @@ export const destinationShape = planned(
     allow_private: z.boolean().describe('Allow http and private addresses for the declared host and port.').optional(),
     targets: scalars('Targets under which it is written. Default: all.').optional(),
     exclude: scalars('Segments that are never sent there.').optional(),
+    for_each: forEach('destination').optional(),
     ...named,
   }),
-  later,
+  { was: later.was },
 )
 
 const text = scalar('A trait, or text with {{trait}}.')
@@ -269,7 +214,7 @@ export const syncShape = planned(
   z.object({
     to: scalar('The destination.'),
     into: tree('The place inside it, as its connector describes.', 'a map').optional(),
-    audience: scalar('The segment whose members are sent, or an entity for all of its profiles.'),
+    audience: scalar('The segment or segment.variant whose members are sent, or an entity for all of its profiles.'),
     where: condition('traits').optional(),
     exclude: scalars('Segments that are left out.').optional(),
     mode: scalar('upsert, update, insert, mirror or append. Default: upsert where the connector has it.').optional(),
@@ -293,10 +238,11 @@ export const syncShape = planned(
     after: scalars('Syncs that must have ended before.').optional(),
     every: scalar('How often it is due; read by `cdp run --due` only.').optional(),
     owned: z.boolean().describe('A mirror removes only rows that we sent.').optional(),
+    for_each: forEach('sync').optional(),
     ...named,
   }),
   {
-    ...later,
+    was: later.was,
     source: 'sends audiences only',
     start_at: 'sends audiences only',
     purpose: 'does not check consent',
@@ -308,18 +254,15 @@ export const syncShape = planned(
 export type ConfigShape = z.infer<typeof configShape>
 export type SourceShape = z.infer<typeof sourceShape>
 export type EntityShape = z.infer<typeof entityShape>
-export type TraitShape = z.infer<typeof traitShape>
-export type SegmentShape = z.infer<typeof segmentShape>
 export type SyncShape = z.infer<typeof syncShape>
 
 /** The kinds of things in files below `models/` and `destinations/`, by top-level key. */
-export const KINDS = ['sources', 'entities', 'traits', 'segments', 'destinations', 'syncs'] as const
+export const KINDS = ['sources', 'entities', 'traits', 'segments', 'destinations', 'syncs', 'tests'] as const
 
 export type Kind = (typeof KINDS)[number]
 
 /** Top-level keys that are accepted and have no effect on a run, and those that this version cannot do. */
 export const OTHER_KEYS: Readonly<Record<string, string | undefined>> = {
-  tests: undefined,
   consent: 'does not check consent',
   purposes: 'does not check consent',
 }
@@ -331,6 +274,7 @@ const SHAPES = {
   segments: segmentShape,
   destinations: destinationShape,
   syncs: syncShape,
+  tests: unitTestShape,
 } as const
 
 /** JSON Schemas for editors: of cdp.config.yaml, of any other file, and of each kind alone. */
@@ -339,7 +283,7 @@ export function jsonSchemas(): Readonly<Record<'config' | 'file' | Kind, object>
   // What a connector takes stands beside the keys that all destinations have.
   kinds.destinations = { ...kinds.destinations, additionalProperties: true }
   const maps = KINDS.map((kind): [string, object] => {
-    const map = { type: 'object', additionalProperties: inner(kinds[kind]) }
+    const map = { type: 'object', additionalProperties: withoutDraft(kinds[kind]) }
     return [kind, kind === 'traits' ? { type: 'object', additionalProperties: map } : map]
   })
   const rest = Object.keys(OTHER_KEYS).map((key) => [key, {}])
@@ -354,7 +298,3 @@ export function jsonSchemas(): Readonly<Record<'config' | 'file' | Kind, object>
 }
 
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema'
-
-function inner(schema: object): object {
-  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema'))
-}

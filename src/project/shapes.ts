@@ -31,9 +31,9 @@ export function scalar(description: string, words = 'text'): z.ZodType<Scalar> {
   return marked(type, { node: 'scalar', words, json: { type: 'string' } })
 }
 
-/** Any node, as it stands. */
-export function tree(description: string, words = 'a value'): z.ZodType<Node> {
-  return marked(z.custom<Node>(isNode).describe(description), { node: 'tree', words, json: {} })
+/** Any node, as it stands. `json`: what a JSON Schema says of it. */
+export function tree(description: string, words = 'a value', json: object = {}): z.ZodType<Node> {
+  return marked(z.custom<Node>(isNode).describe(description), { node: 'tree', words, json })
 }
 
 /** A map in the order of the file, whose keys keep their places. */
@@ -68,6 +68,11 @@ export function jsonSchema(type: z.ZodType): object {
       if (zodSchema._zod.def.type === 'object') json.additionalProperties ??= false
     },
   })
+}
+
+/** A JSON Schema as a part of another one. */
+export function withoutDraft(schema: object): object {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => key !== '$schema'))
 }
 
 /** A list of keys and values is written as a map. */

@@ -26,10 +26,8 @@ export function expressionMistake(text: string): SqlMistake | undefined {
   if (fault) return { code: 'sql/syntax', ...fault }
   const [first] = tokens
   if (!first) return { code: 'sql/syntax', message: 'There is no SQL here.', from: 0, to: Math.max(1, text.length) }
-  return (
-    several(tokens) ??
-    (isWord(first, 'insert', 'update', 'delete', 'drop', 'create', 'alter') ? notQuery(first) : undefined)
-  )
+  const isWrite = isWord(first, 'insert', 'update', 'delete', 'drop', 'create', 'alter', 'truncate', 'merge')
+  return several(tokens) ?? (isWrite ? notQuery(first) : writing(tokens))
 }
 
 function several(tokens: readonly SqlToken[]): SqlMistake | undefined {

@@ -96,9 +96,10 @@ function traitOf(sides: Sides, written: Scalar): TraitRef | undefined {
   const scope = traitScope(sides.context, sides.people)
   const path = written.text.trim().split('.')
   const found = scope.lookup(path)
-  if (found?.to.kind === 'trait') return { trait: found.to.trait, type: found.type }
+  const isListed = sides.people.entity.identifiers.some(({ name }) => path.join('_') === `all_${name}`)
+  if (found?.to.kind === 'trait' && !isListed) return { trait: found.to.trait, type: found.type }
   const { problems } = sides.context
-  if (path[0] === 'all')
+  if (isListed || path[0] === 'all')
     problems.push(
       problem(
         'project/not-supported',

@@ -1,49 +1,48 @@
 import { problem, unreachable } from '../error.ts'
+import { bucketOf } from './bucket.ts'
 import type { Need } from './cycles.ts'
-import { placed } from './find.ts'
-import type { Duration } from './language.ts'
-import { MEASURES, measuredType, measureOf } from './measure.ts'
+import { MEASURE_OPTIONS, MEASURES, type MeasureKey, measuredType, measureOf, optionsOf } from './measure.ts'
 import { memberTrait } from './member-traits.ts'
 import { pickOf } from './pick.ts'
-import type { Source, Trait } from './project.ts'
+import type { Trait } from './project.ts'
 import { header } from './resolving.ts'
-import type { TraitShape } from './schema.ts'
-import { entityScope, sourceScope } from './scope.ts'
+import { sourceScope } from './scope.ts'
+import { SCORE_KEYS, scoreOf } from './score-forms.ts'
 import { expressionMistake } from './sql-query.ts'
 import { sqlTokens } from './sql-tokens.ts'
-import { parseDuration } from './time.ts'
-import { type Defined, type Given, sourceFor } from './trait-sources.ts'
+import type { TraitShape } from './trait-shape.ts'
+import { type Defined, type Given, sourceFor, traitScope, windowOf } from './trait-sources.ts'
 import type { Scalar } from './tree.ts'
 import { typeOf } from './types.ts'
 import type { Item } from './validate.ts'
 import { readExpression, readWhere } from './where.ts'
 
+/** The keys of each form; what is measured has further ones: see `optionsOf`. */
 const FORMS = {
   pick: ['pick', 'from', 'by', 'source'],
-  aggregate: [...MEASURES, 'from', 'where', 'within'],
+  aggregate: ['from', 'where', 'within'],
   expr: ['expr'],
+  bucket: ['bucket', 'steps'],
   sql: ['sql'],
+  score: SCORE_KEYS,
 } as const
+
+/** Every key that belongs to some form. */
+const KEYS: readonly string[] = [...Object.values(FORMS).flat(), ...MEASURES, ...MEASURE_OPTIONS]
 
 /** A trait of whichever form its keys show. */
 export function traitOf(given: Given, item: Item<TraitShape>): Trait | undefined {
   const { value } = item
-  const measures = MEASURES.filter((one) => value[one] !== undefined)
-  const form = value.pick
-    ? 'pick'
-    : value.expr
-      ? 'expr'
-      : value.sql
-        ? 'sql'
-        : measures.length > 0
-          ? 'aggregate'
-          : undefined
+  const measure = MEASURES.find((one) => value[one] !== undefined)
+  const form =
+    (['pick', 'expr', 'bucket', 'sql', 'score'] as const).find((one) => value[one] !== undefined) ??
+    (measure && 'aggregate')
   if (!form) {
-    const message = `Trait "${item.name}" needs "pick", "expr", "sql", or "from" with one of ${MEASURES.join(', ')}.`
+    const message = `Trait "${item.name}" needs "pick", "expr", "bucket", "sql", "score", or "from" with one of ${MEASURES.join(', ')}.`
     given.problems.push(problem('project/missing-key', message, item.key.at()))
     return undefined
   }
-  if (hasStrangers(given, item, form, measures)) return undefined
+  if (hasStrangers(given, item, form, measure)) return undefined
   const found = definitionOf(given, item, form)
   if (!found) return undefined
   const { definition, type, pii } = found
@@ -55,23 +54,17 @@ function hasStrangers(
   given: Given,
   item: Item<TraitShape>,
   form: keyof typeof FORMS,
-  measures: readonly string[],
+  measure: MeasureKey | undefined,
 ): boolean {
-  const main = form === 'aggregate' ? (measures[0] ?? '') : form
-  const allowed: readonly string[] = FORMS[form].filter(
-    (key) => form !== 'aggregate' || !isMeasure(key) || key === main,
-  )
-  const all: readonly string[] = Object.values(FORMS).flat()
-  const strangers = item.node.entries.filter(({ key }) => all.includes(key.text) && !allowed.includes(key.text))
+  const isMeasured = form === 'aggregate' && measure !== undefined
+  const main = isMeasured ? measure : form
+  const allowed: readonly string[] = [...(isMeasured ? [measure, ...optionsOf(measure)] : []), ...FORMS[form]]
+  const strangers = item.node.entries.filter(({ key }) => KEYS.includes(key.text) && !allowed.includes(key.text))
   for (const { key } of strangers) {
     const fix = `With "${main}" go: ${allowed.filter((one) => one !== main).join(', ') || 'no other keys'}.`
     given.problems.push(problem('project/unknown-key', `"${key.text}" does not go with "${main}".`, key.at(), fix))
   }
   return strangers.length > 0
-}
-
-function isMeasure(key: string): boolean {
-  return (MEASURES as readonly string[]).includes(key)
 }
 
 function definitionOf(given: Given, item: Item<TraitShape>, form: keyof typeof FORMS): Defined | undefined {
@@ -82,8 +75,12 @@ function definitionOf(given: Given, item: Item<TraitShape>, form: keyof typeof F
       return aggregateOf(given, item)
     case 'expr':
       return derivedOf(given, item)
+    case 'bucket':
+      return bucketOf(given, item)
     case 'sql':
       return sqlOf(given, item)
+    case 'score':
+      return scoreOf(given, item)
     default:
       return unreachable(form)
   }
@@ -103,37 +100,15 @@ function aggregateOf(given: Given, item: Item<TraitShape>): Defined | undefined 
   const { timezone } = given.context.settings
   const scope = sourceScope({ source, sources: given.sources, timezone })
   const before = given.problems.length
-  const measure = measureOf(given, item, scope, source)
+  const measure = measureOf({ given, item, scope, source })
   const where = value.where && readWhere(value.where, { names: scope }, given.problems)
   const within = value.within && windowOf(given, value.within, source)
   if (!measure || given.problems.length > before) return undefined
   return { definition: { kind: 'aggregate', source: source.name, measure, where, within }, type: measuredType(measure) }
 }
 
-/** `within: 90 days`. */
-function windowOf(given: Given, written: Scalar, source: Source): Duration | undefined {
-  const duration = parseDuration(written.text)
-  if (!duration)
-    given.problems.push(
-      problem('project/wrong-type', `"${written.text}" is no duration.`, written.at(), 'Write 90 days, or 24 hours.'),
-    )
-  else if (source.occurredAt === undefined)
-    given.problems.push(
-      problem(
-        'expr/no-time',
-        `"within" needs to know when a row happened, and source "${source.name}" does not say.`,
-        written.at(),
-        `Name the \`at:\` of "${source.name}".`,
-      ),
-    )
-  return duration
-}
-
 function derivedOf(given: Given, { value }: Item<TraitShape>): Defined | undefined {
-  if (!value.expr) return undefined
-  const places = given.context.validated.traits.get(given.entity.name)?.traits.names ?? new Map()
-  const scope = placed(entityScope(given.names, given.context.settings.timezone), given.entity.name, places)
-  const expression = readExpression(value.expr, scope, given.problems)
+  const expression = value.expr && readExpression(value.expr, traitScope(given), given.problems)
   return expression && { definition: { kind: 'expression', expression }, type: typeOf(expression) }
 }
 

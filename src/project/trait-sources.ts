@@ -1,9 +1,11 @@
-import { type Diagnostic, problem } from '../error.ts'
+import { type At, type Diagnostic, problem } from '../error.ts'
 import type { ValueType } from '../sql/dialect.ts'
-import { find, wantedIn } from './find.ts'
+import { find, placed, wantedIn } from './find.ts'
+import type { Duration } from './language.ts'
 import type { Entity, Source, TraitDefinition } from './project.ts'
 import { isAttributed, ofNobody, type Resolving } from './resolving.ts'
-import type { EntityNames } from './scope.ts'
+import { type EntityNames, entityScope, type Scope } from './scope.ts'
+import { parseDuration } from './time.ts'
 import type { Scalar } from './tree.ts'
 
 /** What the traits of one entity are resolved with. */
@@ -53,4 +55,41 @@ function isEntity({ context, entity, problems }: Given, written: Scalar): boolea
 /** Whether the rows of a source can be put in the order of time. */
 export function hasTime({ occurredAt, updatedAt, loadedAt }: Source): boolean {
   return (occurredAt ?? updatedAt ?? loadedAt) !== undefined
+}
+
+/** The window of `within: 90 days`; undefined, or without effect, after a problem was added. */
+export function windowOf(given: Given, written: Scalar, source: Source): Duration | undefined {
+  const duration = parseDuration(written.text)
+  if (!duration)
+    given.problems.push(
+      problem('project/wrong-type', `"${written.text}" is no duration.`, written.at(), 'Write 90 days, or 24 hours.'),
+    )
+  else happened(given, source, { key: 'within', at: written.at(), ofMembers: '' })
+  return duration
+}
+
+/** What asks when a row happened, and what is advised where members are asked, who do not happen. */
+interface Asker {
+  readonly key: string
+  readonly at: At | undefined
+  readonly ofMembers: string
+}
+
+/** Whether it is known when the rows of a source (undefined: the members) happened; else a problem was added. */
+export function happened(
+  { problems, members }: Given,
+  source: Source | undefined,
+  { key, at, ofMembers }: Asker,
+): boolean {
+  if (source?.occurredAt !== undefined) return true
+  const why = source ? `source "${source.name}" does not say` : `a profile of "${members?.name}" does not happen`
+  const fix = source ? `Name the \`at:\` of "${source.name}".` : ofMembers
+  problems.push(problem('expr/no-time', `"${key}" needs to know when a row happened, and ${why}.`, at, fix))
+  return false
+}
+
+/** What an expression over the other traits of a profile may name. */
+export function traitScope({ context, entity, names }: Given): Scope {
+  const places = context.validated.traits.get(entity.name)?.traits.names ?? new Map()
+  return placed(entityScope(names, context.settings.timezone), entity.name, places)
 }

@@ -41,7 +41,9 @@ export function typeOf(expression: Expression): ValueType {
     case 'in':
     case 'between':
     case 'pattern':
+    case 'holds':
     case 'isNull':
+    case 'isEmpty':
     case 'and':
     case 'or':
     case 'not':
@@ -99,6 +101,11 @@ function typeOfCall(name: FunctionName, args: readonly Expression[]): ValueType 
       return 'text'
     case 'length':
     case 'days_between':
+    case 'year':
+    case 'month':
+    case 'day':
+    case 'weekday':
+    case 'hour':
       return 'integer'
     default:
       return unreachable(name)

@@ -14,17 +14,16 @@ import {
   KINDS,
   type Kind,
   OTHER_KEYS,
-  type SegmentShape,
   type SourceShape,
   type SyncShape,
-  segmentShape,
   sourceShape,
   syncShape,
-  type TraitShape,
-  traitShape,
 } from './schema.ts'
+import { type SegmentShape, segmentShape } from './segment-shape.ts'
 import { shaped } from './shape.ts'
+import { type TraitShape, traitShape } from './trait-shape.ts'
 import type { Dict, Node, Scalar } from './tree.ts'
+import { type UnitTestShape, unitTestShape } from './unit-test-shape.ts'
 
 /** Kinds of warehouses and connectors that projects may name. */
 export interface Registries {
@@ -61,6 +60,7 @@ export interface Validated {
   readonly segments: Items<SegmentShape>
   readonly destinations: Items<DestinationShape>
   readonly syncs: Items<SyncShape>
+  readonly tests: Items<UnitTestShape>
   readonly diagnostics: readonly Diagnostic[]
 }
 
@@ -87,6 +87,12 @@ export function validate(loaded: Loaded): Validated {
     segments,
     destinations: itemsOf(maps.get('destinations') ?? [], (entry) => destinationOf(entry, problems), problems),
     syncs: read('syncs', 'Sync', syncShape),
+    tests: itemsOf(
+      maps.get('tests') ?? [],
+      (entry) => itemOf(entry, 'Test', unitTestShape, problems),
+      problems,
+      isSentence,
+    ),
     diagnostics: problems,
   }
 }
@@ -155,6 +161,7 @@ function itemsOf<T extends Switch>(
   entries: readonly Named[],
   read: (entry: Named) => Item<T> | undefined,
   problems: Diagnostic[],
+  mayBe: (key: Scalar, problems: Diagnostic[]) => boolean = isName,
 ): Items<T> {
   const items = new Map<string, Item<T>>()
   const names = new Map<string, At>()
@@ -165,7 +172,7 @@ function itemsOf<T extends Switch>(
     // Warehouses compare names without case, so two names that differ in case alone would be one column or table.
     const first = seen.get(key.text.toLowerCase())
     if (first) duplicate(first, key, problems)
-    if (!isName(key, problems) || first) continue
+    if (!mayBe(key, problems) || first) continue
     seen.set(key.text.toLowerCase(), key)
     const item = read(entry)
     if (item?.value.enabled === false) disabled.set(key.text, key.at())
@@ -189,7 +196,7 @@ function duplicate(first: Scalar, second: Scalar, problems: Diagnostic[]): void 
 }
 
 /** Names become names of tables, views and columns. */
-function isName(key: Scalar, problems: Diagnostic[]): boolean {
+export function isName(key: Scalar, problems: Diagnostic[]): boolean {
   const reason = !/^[A-Za-z_][A-Za-z0-9_]*$/.test(key.text)
     ? 'A name has letters, digits and _ only, and no digit first.'
     : key.text.length > 48
@@ -197,6 +204,14 @@ function isName(key: Scalar, problems: Diagnostic[]): boolean {
       : undefined
   if (reason) problems.push(problem('project/bad-name', `"${key.text}" cannot be a name.`, key.at(), reason))
   return reason === undefined
+}
+
+/** A test is named by a sentence, which is told on one line. */
+function isSentence(key: Scalar, problems: Diagnostic[]): boolean {
+  const isOne = key.text.trim() !== '' && key.text.length <= 200 && !/\p{Cc}/u.test(key.text)
+  const fix = 'Write a sentence of at most 200 characters on one line.'
+  if (!isOne) problems.push(problem('project/bad-name', `"${key.text}" cannot name a test.`, key.at(), fix))
+  return isOne
 }
 
 function oneNamespace(kinds: readonly Items<unknown>[], problems: Diagnostic[]): void {

@@ -83,7 +83,8 @@ export function unsetReference({ kind, name }: Pick<Found, 'kind' | 'name'>, at:
     : problem('project/unset-variable', `The file "${name}" cannot be read.`, at)
 }
 
-function mapScalars(node: Node, change: (scalar: Scalar) => Scalar): Node {
+/** The node with every scalar below it that holds a reference changed, keys included. */
+export function mapScalars(node: Node, change: (scalar: Scalar) => Scalar): Node {
   if (node.kind === 'scalar') return node.text.includes('${') ? change(node) : node
   if (node.kind === 'list') return { ...node, items: node.items.map((item) => mapScalars(item, change)) }
   return {
@@ -104,6 +105,8 @@ function replaceVars(scalar: Scalar, vars: ReadonlyMap<string, string>, problems
   return parts.length > 0 || secret ? replaced(scalar, parts, secret) : scalar
 }
 
+const EACH = 'Write for_each: [{ country: FR }] beside it: segments, destinations and syncs take it.'
+
 function badReference(scalar: Scalar, one: Found, vars: ReadonlyMap<string, string>): Diagnostic {
   const at = scalar.at(one.from, one.to)
   if (one.kind === 'var') {
@@ -113,6 +116,6 @@ function badReference(scalar: Scalar, one: Found, vars: ReadonlyMap<string, stri
   }
   const known = 'Write ${var:name}, ${env:NAME} or ${file:path}.'
   if (one.kind === 'each')
-    return problem('project/not-supported', '`for_each` is planned; this version does not copy entries.', at)
+    return problem('project/bad-reference', `"${one.name}" is a key of no "for_each" that stands here.`, at, EACH)
   return problem('project/bad-reference', `"${scalar.text.slice(one.from, one.to)}" refers to nothing.`, at, known)
 }

@@ -37,4 +37,7 @@ function* texts(node: Node): Generator<Scalar> {
   else for (const { key, value } of node.entries) if (TEXTS.has(key.text)) yield* texts(value)
 }
 
-const TEXTS = new Set(['all', 'any', 'not', 'where', 'sum', 'min', 'max', 'after', 'before', 'sql'])
+const TEXTS = new Set([
+  ...['all', 'any', 'not', 'where', 'then', 'without', 'after', 'before', 'first', 'last', 'was_member_of', 'sql'],
+  ...['sum', 'avg', 'min', 'max', 'count_distinct'],
+])

@@ -5,6 +5,18 @@ export type ValueType = 'text' | 'integer' | 'decimal' | 'float' | 'boolean' | '
 
 export type Unit = 'second' | 'minute' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
 
+/** A unit in which passed time is counted. */
+export type PassedUnit = 'hour' | 'day' | 'week' | 'month'
+
+/** What a calendar or clock shows, as a whole number; `weekday` is 1 on Monday and 7 on Sunday. */
+export type DatePart = 'year' | 'month' | 'day' | 'weekday' | 'hour'
+
+/** A period of the calendar. */
+export type Period = 'day' | 'week' | 'month' | 'quarter' | 'year'
+
+/** What rows are put in order by: the smallest first, or the greatest. */
+export type OrderKey = Sql | { readonly descending: Sql }
+
 export type Aggregate = 'count' | 'count_distinct' | 'sum' | 'avg' | 'min' | 'max'
 
 /** One identifier normaliser that every dialect can do in SQL. Phones are parsed outside the warehouse and joined. */
@@ -74,6 +86,17 @@ export interface Dialect extends Quoting {
   epoch(instant: Sql): Sql
   /** Whole calendar days from `a` to `b`, both dates. */
   daysBetween(a: Sql, b: Sql): Sql
+  /**
+   * Whole units that have passed from an instant to a later one. Days have 24 hours, weeks 7 such days; months are the
+   * most by which `shift` can move `to` back without coming before `from`.
+   */
+  passed(unit: PassedUnit, from: Sql, to: Sql): Sql
+  /** What calendar and clock of an IANA time zone show at an instant; null for an instant at infinity. */
+  localTime(instant: Sql, zone: string): Sql
+  /** A part of a `localTime` or, but for the hour, of a date. */
+  datePart(part: DatePart, local: Sql): Sql
+  /** The number of the calendar period that holds a `localTime`: one more than that of the period before. Weeks begin on Monday. */
+  periodNumber(period: Period, local: Sql): Sql
   /** The warehouse's own clock at the start of the statement: leases, holds and audit; never for models. */
   clock(): Sql
 
@@ -103,15 +126,25 @@ export interface Dialect extends Quoting {
   matches(value: Sql, pattern: string): Sql
   /** True where a list holds a value. */
   listHas(list: Sql, value: Sql): Sql
+  /** How many entries a list has. */
+  listLength(list: Sql): Sql
 
   /** An aggregate over the rows on which `where` is true. `count` without a value counts rows. */
   aggregate(kind: Aggregate, value: Sql | undefined, where?: Sql): Sql
+  /**
+   * The number (a float) below which the share `p` (0 to 1) of the values lies; between two values there is a straight
+   * line. Over the rows on which `where` is true; null when there is none.
+   */
+  percentile(value: Sql, p: number, where?: Sql): Sql
   /** True when any row fulfils `where`; false (not null) when none does. */
   anyRow(where: Sql): Sql
   /** True when any value is true; else false when any is false; null when there is none. */
   anyTrue(value: Sql): Sql
-  /** The non-null value of the row that is first or last by `order`; later members of `order` break ties. */
-  valueAt(which: 'first' | 'last', value: Sql, order: readonly Sql[], where?: Sql): Sql
+  /**
+   * The non-null value of the row that is first or last by `order`; later members of `order` break ties. A null key
+   * comes after all others, seen from either end.
+   */
+  valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql): Sql
   /** An opaque aggregate of all non-null values, for `mostFrequent` only; null when there is none. */
   tally(value: Sql, where?: Sql): Sql
   /**
@@ -123,8 +156,8 @@ export interface Dialect extends Quoting {
   mostFrequentIn(tallies: readonly Sql[]): Sql
   /** All non-null texts of a group joined with a separator, in their own order; null for none. */
   listText(value: Sql, separator: string): Sql
-  /** The distinct non-null values of a group as a sorted list. */
-  distinctList(value: Sql): Sql
+  /** The distinct non-null values of a group as a sorted list: of the smallest `most`, where that is given. */
+  distinctList(value: Sql, most?: number): Sql
   /** The distinct texts in several lists (nulls skipped), sorted by code point and joined; null when there is none. */
   joinLists(lists: readonly Sql[], separator: string): Sql
 

@@ -24,7 +24,8 @@ export function wrapped(pieces: readonly Piece[]): string {
         flush()
         continue
       }
-      if (free && character === "'") isQuoted = !isQuoted
+      // An apostrophe in a comment opens no literal.
+      if (free && character === "'" && !isComment(line)) isQuoted = !isQuoted
       if (free && character === ' ' && !isQuoted) breaks.push(line.length)
       line += character
     }
@@ -35,7 +36,7 @@ export function wrapped(pieces: readonly Piece[]): string {
 /** A line and its continuations, which all begin two blanks further in. */
 function broken(line: string, breaks: readonly number[]): readonly string[] {
   const indent = line.length - line.trimStart().length
-  if (line.trimStart().startsWith('--')) return [line]
+  if (isComment(line)) return [line]
   return split(
     line,
     breaks.filter((at) => at > indent),
@@ -50,4 +51,8 @@ function split(line: string, breaks: readonly number[], margin: number): readonl
   const moved = margin - at - 1
   const rest = breaks.filter((one) => one > at).map((one) => one + moved)
   return [line.slice(0, at), ...split(' '.repeat(margin) + line.slice(at + 1), rest, margin)]
+}
+
+function isComment(line: string): boolean {
+  return line.trimStart().startsWith('--')
 }

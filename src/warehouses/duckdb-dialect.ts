@@ -1,4 +1,4 @@
-import type { Dialect, FileFormat, Unit, ValueType } from '../sql/dialect.ts'
+import type { Dialect, FileFormat, OrderKey, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, stacked, type Table, text } from '../sql/sql.ts'
 import { call, code, exactText, fitting, jsonOf, normalised, operand, plainText, typeName } from './duckdb-values.ts'
 
@@ -40,11 +40,31 @@ export const duckdbDialect: Dialect = {
   instantLiteral: (iso) => sql`timestamptz ${text(fullInstant(iso))}`,
   dateLiteral: (iso) => sql`date ${text(iso)}`,
   dateIn: (instant, zone) => sql`cast(${operand(instant)} at time zone ${text(zone)} as date)`,
+  localTime: (instant, zone) =>
+    // Without a detour through the time zone library: 40 times as fast.
+    zone === 'UTC'
+      ? sql`make_timestamp(epoch_us(${instant}))`
+      : sql`case when isfinite(${instant}) then ${operand(instant)} at time zone ${text(zone)} end`,
+  datePart: (part, local) => sql`${DATE_PARTS[part]}(${local})`,
   startOfDate: (date, zone) => sql`(cast(${date} as timestamp) at time zone ${text(zone)})`,
   shift: (time, amount, unit) => sql`(${operand(time)} + ${interval(amount, unit)})`,
   truncate,
   epoch: (instant) => sql`epoch_us(${instant})`,
   daysBetween: (a, b) => sql`datediff('day', ${a}, ${b})`,
+  passed: (unit, start, end) => {
+    if (unit !== 'month') return sql`((epoch_us(${end}) - epoch_us(${start})) // ${MICROSECONDS[unit]})`
+    // Calendar months between them, less one that is not full.
+    const months = sql`datediff('month', ${start}, ${end})`
+    return sql`
+      (
+        ${months}
+        - cast(${operand(start)} > ${operand(end)} - to_months(cast(
+          ${months} as integer
+        )) as bigint)
+      )`
+  },
+  // Weeks are counted from the day that is given, which is a Monday.
+  periodNumber: (period, time) => call('datediff', [text(period), sql`timestamp '0001-01-01'`, time]),
   clock: () => sql`current_timestamp`,
 
   divide: (a, b) => sql`(${operand(a)} / nullif(${b}, 0))`,
@@ -66,6 +86,7 @@ export const duckdbDialect: Dialect = {
       : sql`${operand(value)} like ${operand(pattern)} escape '\\'`,
   matches: (value, pattern) => call('regexp_matches', [value, text(pattern)]),
   listHas: (list, value) => call('list_contains', [list, value]),
+  listLength: (list) => call('len', [list]),
 
   aggregate: (kind, value, where) => {
     const rows = where ? filter(where) : empty
@@ -74,12 +95,9 @@ export const duckdbDialect: Dialect = {
   },
   anyRow: (where) => sql`(count(*) filter (where ${where}) > 0)`,
   anyTrue: (value) => call('bool_or', [value]),
-  valueAt: (which, value, order, where) => {
-    // A row without a place in the order comes after all others, seen from either end; the value itself breaks ties.
-    const keys = order.flatMap((key) => (which === 'first' ? [key] : [sql`${operand(key)} is not null`, key]))
-    const name = which === 'first' ? 'arg_min' : 'arg_max'
-    return sql`${call(name, [value, call('row', [...keys, value])])}${present(value, where)}`
-  },
+  percentile: (value, p, where) => sql`
+    quantile_cont(cast(${value} as double), ${p})${where ? filter(where) : empty}`,
+  valueAt,
   tally: (value, where) => sql`histogram(${value})${present(value, where)}`,
   mostFrequent: (tallies) => {
     const [only, ...more] = tallies
@@ -92,7 +110,10 @@ export const duckdbDialect: Dialect = {
     return more.length === 0 ? sql`case when ${mostIn(only)} is not null then 1 end` : sql`${mostInAll(tallies)}.i`
   },
   listText: (value, separator) => sql`string_agg(${value}, ${text(separator)} order by ${value})`,
-  distinctList: (value) => sql`coalesce(list_sort(list_distinct(list(${value}))), [])`,
+  distinctList: (value, most) => {
+    const all = sql`coalesce(list_sort(list_distinct(list(${value}))), [])`
+    return most === undefined ? all : sql`${all}[:${most}]`
+  },
   joinLists: (lists, separator) => {
     const all = lists.length === 1 ? join(lists) : call('list_concat', lists)
     return call('list_aggregate', [
@@ -239,6 +260,36 @@ function truncate(unit: Unit, instant: Sql, zone: string): Sql {
       )
     )`,
   )
+}
+
+/** How much time of a fixed length takes. */
+const DATE_PARTS = {
+  year: sql`year`,
+  month: sql`month`,
+  day: sql`day`,
+  weekday: sql`isodow`,
+  hour: sql`hour`,
+} as const
+
+const MICROSECONDS = { hour: 3_600_000_000, day: 86_400_000_000, week: 604_800_000_000 } as const
+
+/** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
+function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where: Sql | undefined): Sql {
+  const rows = present(value, where)
+  const plain = order.flatMap((key) => ('descending' in key ? [] : [key]))
+  if (plain.length === order.length) {
+    // Several times as fast as to sort the rows.
+    const keys = plain.flatMap((key) => (which === 'first' ? [key] : [sql`${operand(key)} is not null`, key]))
+    return sql`${call(which === 'first' ? 'arg_min' : 'arg_max', [value, call('row', [...keys, value])])}${rows}`
+  }
+  const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
+  const keys = [...order, value].map((key) =>
+    'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,
+  )
+  return sql`
+    first(${value} order by
+      ${lines(keys)}
+    )${rows}`
 }
 
 function needsNoEscape(pattern: Sql): boolean {

@@ -129,6 +129,9 @@ export function aggregateCases(bench: DialectBench): void {
     const list = { v: ['text', ['b', 'a']] } satisfies Columns
     expect(await over(list, bench.d.listHas(bench.d.distinctList(t('v')), text('a')))).toBe('true')
     expect(await over(list, bench.d.listHas(bench.d.distinctList(t('v')), text('c')))).toBe('false')
+    expect(await over(list, bench.d.listLength(bench.d.distinctList(t('v'))))).toBe('2')
+    expect(await over({ v: ['text', [null]] }, bench.d.listLength(bench.d.distinctList(t('v'))))).toBe('0')
+    expect(await over(list, bench.d.listLength(missing))).toBe(null)
   })
 }
 

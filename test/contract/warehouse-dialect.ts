@@ -2,6 +2,7 @@ import { describe } from 'vitest'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { setUpDialect } from './warehouse-dialect-bench.ts'
 import { aggregateCases, jsonCases, rowsCases } from './warehouse-dialect-groups.ts'
+import { measureCases } from './warehouse-dialect-measures.ts'
 import { normaliserCases } from './warehouse-dialect-normalisers.ts'
 import { castCases, textCases, timeCases } from './warehouse-dialect-values.ts'
 
@@ -15,6 +16,7 @@ export function dialectContract(open: () => Promise<Session>): void {
   describe('times', () => timeCases(bench))
   describe('numbers and texts', () => textCases(bench))
   describe('aggregates', () => aggregateCases(bench))
+  describe('measures', () => measureCases(bench))
   describe('json and hashes', () => jsonCases(bench))
   describe('normalisers', () => normaliserCases(bench))
   describe('rows of a parameter', () => rowsCases(bench))

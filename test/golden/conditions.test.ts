@@ -13,9 +13,11 @@ const context: PrintContext = {
   dialect: duckdbDialect,
   timezone: PARIS,
   now: column('clock', 'now'),
-  name: (to) => column('p', to.kind === 'trait' ? to.trait : to.column),
+  name: (to) => column('p', 'trait' in to ? to.trait : to.column),
   event: (event) => column('did', event.source),
+  sequence: ({ steps }) => column('then', steps.map(({ source }) => source).join('_')),
   member: (segment) => column('member', segment),
+  wasMember: (past) => column('was', past.segment),
 }
 
 const long = Array.from({ length: 40 }, (_, index) => `COUNTRY${index}`).join(', ')
@@ -116,6 +118,8 @@ test('however deep and long a condition is, its lines stay within 120', () => {
   )
   const calls = Array.from({ length: 40 }).reduce<string>((inner) => `coalesce(lower(${inner}), country)`, 'country')
   const sum = Array.from({ length: 60 }, (_, index) => `(order_count - ${index}) * lifetime_value`).join(' + ')
+  const words = Array.from({ length: 500 }, (_, index) => `word ${index}`)
+  const some = `['${words.join("', '")}']`
   const list = Array.from({ length: 5_000 }, (_, index) => `order_count + ${index}`).join(', ')
   for (const text of [
     condition,
@@ -123,6 +127,8 @@ test('however deep and long a condition is, its lines stay within 120', () => {
     `${sum} > 5`,
     `abs(${sum}) / (${sum}) > 5`,
     `case when order_count in [${list}] then is_vip end`,
+    `${calls} is empty or not (${calls} contains any of ${some})`,
+    `tags not contains all of ${some} and last_order_at not within 30 days`,
   ]) {
     const lines = textOf(printExpression(treeOf(text), context)).split('\n')
     expect(lines.length).toBeGreaterThan(24)

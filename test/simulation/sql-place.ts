@@ -2,6 +2,7 @@ import type { Context } from '../../src/compile/context.ts'
 import { ACK_COLUMNS, ledgerTables, SNAPSHOT_COLUMNS } from '../../src/compile/ledger-tables.ts'
 import type { At } from '../../src/error.ts'
 import type { Project, Sync, Trait } from '../../src/project/project.ts'
+import { NO_UNIT_TESTS } from '../../src/project/unit-test.ts'
 import type { Dialect, ValueType } from '../../src/sql/dialect.ts'
 import { from, id, join, parameter, type Sql, sql, text } from '../../src/sql/sql.ts'
 import type { Ledger } from '../../src/sync/ledger.ts'
@@ -160,6 +161,7 @@ function syncOf(model: ModelSync): Sync {
     into: {},
     entity: 'customer',
     segment: 'everybody',
+    variant: undefined,
     where: undefined,
     exclude: ['outcast'],
     mode: model.mode,
@@ -187,11 +189,14 @@ function projectOf(model: ModelSync, schema: string): Project {
     timezone: 'UTC',
     phoneCountry: undefined,
     now: undefined,
+    history: { amount: 730, unit: 'day' },
     sources: new Map(),
     entities: new Map([['customer', customer]]),
     segments: new Map(),
     destinations: new Map(),
     syncs: new Map(),
+    dataTests: [],
+    unitTests: NO_UNIT_TESTS,
     warnings: [],
   }
 }

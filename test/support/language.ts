@@ -78,6 +78,7 @@ export const segmentScope: ConditionScope = {
   ]),
   segments: new Map([
     ['vips', { entity: 'customer' }],
+    ['tested', { entity: 'customer', variants: ['a', 'b'] }],
     ['big_households', { entity: 'household' }],
   ]),
 }

@@ -2,13 +2,15 @@ import fc from 'fast-check'
 
 export type Truth = boolean | null
 
-/** Columns n, m, f (numbers), s, t (texts), b, c, at, seen (instants, ISO), day, born (dates), did and member. */
+/** Columns n, m, f (numbers), s, t (texts), l, k (lists), b, c, at, seen (instants, ISO), day, born (dates), and answers. */
 export interface Row {
   readonly n: number | null
   readonly m: number | null
   readonly f: number | null
   readonly s: string | null
   readonly t: string | null
+  readonly l: readonly string[] | null
+  readonly k: readonly string[] | null
   readonly b: Truth
   readonly c: Truth
   readonly at: string | null
@@ -17,6 +19,7 @@ export interface Row {
   readonly born: string | null
   readonly did: boolean
   readonly member: boolean
+  readonly was_member: boolean
 }
 
 /** A part of a condition: how it is written, and what it is on a row. */
@@ -48,6 +51,8 @@ export const row: fc.Arbitrary<Row> = fc.record({
   f: often(number.map((value) => value / 4)),
   s: often(word),
   t: often(word),
+  l: often(fc.uniqueArray(word, { maxLength: 4 })),
+  k: often(fc.uniqueArray(word, { maxLength: 4 })),
   b: often(fc.boolean()),
   c: often(fc.boolean()),
   at: often(instant),
@@ -56,6 +61,7 @@ export const row: fc.Arbitrary<Row> = fc.record({
   born: often(date),
   did: fc.boolean(),
   member: fc.boolean(),
+  was_member: fc.boolean(),
 })
 
 export function and(a: Truth, b: Truth): Truth {

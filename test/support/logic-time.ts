@@ -91,7 +91,22 @@ const right: fc.Arbitrary<Term<Time>> = fc.oneof(
   ),
 )
 
+/** How long ago a time may lie, and when that began: business time less so much in the calendar of UTC. */
+const windows = fc.constantFrom<readonly [string, Time]>(
+  ['36 hours', { ms: Date.parse(NOW) - 36 * 3_600_000 }],
+  ['3 days', later({ ms: Date.parse(NOW) }, -3)],
+  ['2 months', monthsLater({ ms: Date.parse(NOW) }, -2)],
+)
+
 export const comparisons: fc.Arbitrary<Term<boolean>> = fc.oneof(
+  fc.tuple(times, fc.boolean(), windows).map(([a, negated, [duration, begin]]) => ({
+    text: `${a.text} ${negated ? 'not within' : 'within'} ${duration}`,
+    of: (row: Row) =>
+      signed(
+        negated,
+        and(compareTimes('>=', a.of(row), begin), compareTimes('<=', a.of(row), { ms: Date.parse(NOW) })),
+      ),
+  })),
   fc.tuple(times, operator, right).map(([a, op, b]) => ({
     text: `${a.text} ${op} ${b.text}`,
     of: (row: Row) => compareTimes(op, a.of(row), b.of(row)),

@@ -26,6 +26,10 @@ const textColumn: fc.Arbitrary<Term<string>> = fc
   .constantFrom('s' as const, 't' as const)
   .map((name) => ({ text: name, of: (row: Row) => row[name] }))
 
+const listColumn: fc.Arbitrary<Term<readonly string[]>> = fc
+  .constantFrom('l' as const, 'k' as const)
+  .map((name) => ({ text: name, of: (row: Row) => row[name] }))
+
 const inQuotes = (value: string) => `'${value.replaceAll("'", "''")}'`
 
 /** Texts as they are written left of an operator and in expressions. */
@@ -93,6 +97,7 @@ const { numbers } = fc.letrec<{ numbers: Term<number> }>((tie) => ({
       of: (row: Row) => (t.of(row) === value ? a.of(row) : row.c === true ? 2 : b.of(row)),
     })),
     texts.map((t) => ({ text: `length(${t.text})`, of: (row: Row) => t.of(row)?.length ?? null })),
+    listColumn.map((l) => ({ text: `length(${l.text})`, of: (row: Row) => l.of(row)?.length ?? null })),
     fc.tuple(time.times, time.times).map(([a, b]) => ({
       text: `days_between(${a.text}, ${b.text})`,
       of: (row: Row) => both<time.Time, number>(a.of(row), b.of(row), time.daysBetween),
@@ -129,7 +134,8 @@ const textRight: fc.Arbitrary<Term<string>> = fc.oneof(
 )
 
 function written(value: string, bare: boolean): string {
-  if (bare && /^[\wé%]+$/.test(value) && value !== 'null') return value
+  // A bare number beside `<` and a text is refused.
+  if (bare && /^[\wé%]+$/.test(value) && value !== 'null' && value !== '1') return value
   return bare ? `"${value}"` : inQuotes(value)
 }
 
@@ -185,6 +191,38 @@ const patterns: fc.Arbitrary<Test> = fc
       ),
   }))
 
+const QUANTIFIERS = { any: or, all: and } as const
+
+/** Which of several texts a list holds, or a text contains. */
+const several: fc.Arbitrary<Test> = fc
+  .tuple(
+    fc.oneof<fc.Arbitrary<Term<string | readonly string[]>>[]>(texts, listColumn, listColumn),
+    fc.boolean(),
+    fc.constantFrom('any' as const, 'all' as const),
+    fc.array(fc.tuple(word, fc.boolean()), { minLength: 1, maxLength: 3 }),
+  )
+  .map(([a, negated, how, items]) => ({
+    text: `${a.text} ${negated ? 'not ' : ''}contains ${how} of [${items.map(([value, bare]) => written(value, bare)).join(', ')}]`,
+    of: (row: Row) => {
+      const whole = a.of(row)
+      return whole === null
+        ? null
+        : signed(negated, items.map(([value]): Truth => whole.includes(value)).reduce(QUANTIFIERS[how]))
+    },
+  }))
+
+const held: fc.Arbitrary<Test> = fc.tuple(listColumn, fc.boolean(), word).map(([a, negated, value]) => ({
+  text: `${a.text} ${negated ? 'not ' : ''}contains ${inQuotes(value)}`,
+  of: (row: Row) => both(a.of(row), negated, (list, not) => list.includes(value) !== not),
+}))
+
+const empty: fc.Arbitrary<Test> = fc
+  .tuple(fc.oneof<fc.Arbitrary<Term<string | readonly string[]>>[]>(texts, listColumn), fc.boolean())
+  .map(([a, negated]) => ({
+    text: `${a.text} is ${negated ? 'not ' : ''}empty`,
+    of: (row: Row) => ((a.of(row)?.length ?? 0) === 0) !== negated,
+  }))
+
 const truths: fc.Arbitrary<Test> = fc.constantFrom<Test>(
   { text: 'b', of: (row: Row) => row.b },
   { text: 'c = true', of: (row: Row) => row.c },
@@ -198,6 +236,9 @@ const comparison = fc.oneof(
   comparisons(texts, textRight),
   { weight: 2, arbitrary: time.comparisons },
   patterns,
+  several,
+  held,
+  empty,
   truths,
 )
 
@@ -220,13 +261,14 @@ const { tests } = fc.letrec<{ tests: Test }>((tie) => ({
 const DID: Case = { node: dictOf({ did: scalarOf('events') }), holds: (row) => row.did }
 const DID_NOT: Case = { node: dictOf({ did_not: scalarOf('events') }), holds: (row) => !row.did }
 const MEMBER: Case = { node: dictOf({ member_of: scalarOf('others') }), holds: (row) => row.member }
+const WAS_MEMBER: Case = { node: dictOf({ was_member_of: scalarOf('others') }), holds: (row) => row.was_member }
 
 /** A whole `where:`, lists and dicts included. */
 export const { condition } = fc.letrec<{ condition: Case }>((tie) => ({
   condition: fc.oneof(
     { maxDepth: 2, depthSize: 'small' },
     { weight: 5, arbitrary: tests.map((test): Case => ({ node: scalarOf(test.text), holds: test.of })) },
-    { weight: 1, arbitrary: fc.constantFrom(DID, DID_NOT, MEMBER) },
+    { weight: 1, arbitrary: fc.constantFrom(DID, DID_NOT, MEMBER, WAS_MEMBER) },
     {
       weight: 1,
       arbitrary: tie('condition').map(

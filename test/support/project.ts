@@ -1,5 +1,6 @@
 import type { At } from '../../src/error.ts'
 import type { Entity, IdentifierType, Project, Source } from '../../src/project/project.ts'
+import { NO_UNIT_TESTS } from '../../src/project/unit-test.ts'
 
 const AT: At = { file: 'test.yaml', line: 1, column: 1, length: 1, text: '' }
 
@@ -60,11 +61,14 @@ export function project(parts: {
     timezone: 'UTC',
     phoneCountry: undefined,
     now: '2026-01-01T00:00:00Z',
+    history: { amount: 730, unit: 'day' },
     sources: new Map(parts.sources.map((each) => [each.name, each])),
     entities: new Map(parts.entities.map((each) => [each.name, each])),
     segments: new Map(),
     destinations: new Map(),
     syncs: new Map(),
+    dataTests: [],
+    unitTests: NO_UNIT_TESTS,
     warnings: [],
     ...parts.more,
   }

@@ -26,6 +26,12 @@ describe('long lines', () => {
     expect(lines.slice(1).every((one) => /^ {4}\S/.test(one))).toBe(true)
   })
 
+  test('are short behind a comment with an apostrophe, too', () => {
+    const line = `select ${Array.from({ length: 60 }, (_, i) => `column_${i},`).join(' ')} 1`
+    const lines = wrapped([{ text: `-- the row's own columns\n${line}`, free: true }]).split('\n')
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(120)
+  })
+
   test('keep literals, names and SQL of users whole', () => {
     const literal = `'${'two words '.repeat(20)}'`
     const printed = wrapped([

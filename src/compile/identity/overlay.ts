@@ -56,6 +56,25 @@ export function profileIdsNow(context: Context, entity: Entity): Sql {
   ])
 }
 
+/** (profile_id, used_id): every id that was ever given, and the id in use that stands for it: itself, or another. */
+export function usedIdsNow(context: Context, entity: Entity): Sql {
+  const changes = from(graphTable(context, entity, 'ids'))
+  return sql`
+    select given.profile_id, used.profile_id as used_id
+    from (
+      select i.anchor, i.profile_id, i.merged_into
+      from ${from(idsState(context, entity))} as i
+      left join ${changes} as c on c.anchor = i.anchor
+      where c.anchor is null
+      union all
+      select anchor, profile_id, merged_into
+      from ${changes}
+    ) as given
+    join (
+      ${profileIdsNow(context, entity)}
+    ) as used on used.anchor = coalesce(given.merged_into, given.anchor)`
+}
+
 /** (node_id, type, value, first_seen_at, last_seen_at, profile_id): every identifier of every profile. */
 export function membersNow(context: Context, entity: Entity): Sql {
   return sql`

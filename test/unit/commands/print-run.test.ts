@@ -57,6 +57,7 @@ function report(more: Partial<Report> = {}): Report {
       },
     ],
     models: [],
+    tests: [],
     segments: [{ name: 'vips', members: 1412, entered: 1412, left: 0, held_out: 0 }],
     syncs: [sync('vips_to_crm', { creates: 1412, written: 1412, calls: 8 })],
     holdings: [{ destination: 'crm', places: [{ place: 'Contact', rows: 1412 }] }],
@@ -70,6 +71,17 @@ function printed(of: Report, width = Number.POSITIVE_INFINITY, colour = false): 
 }
 
 describe('the summary of a run', () => {
+  test('tells who is held out, and the members of each variant', () => {
+    const segments = [
+      { name: 'vips', members: 1412, entered: 0, left: 0, held_out: 0 },
+      { name: 'offers', members: 80, entered: 2, left: 1, held_out: 20, variants: { ten: 1040, twenty: 40 } },
+    ]
+    const page = printed(report({ segments }))
+    expect(page).toMatch(/segment +members +entered +left +held out\n/)
+    expect(page).toMatch(/offers +80 +2 +1 +20\n/)
+    expect(page).toContain('  offers: 1,040 in ten, 40 in twenty\n')
+  })
+
   test('says it all at a glance', () => {
     expect(printed(report())).toBe(`People
   customer: 5,012 profiles from 14,233 identifiers in 4 rounds

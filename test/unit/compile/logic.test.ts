@@ -21,6 +21,8 @@ const TYPES: ReadonlyMap<string, ValueType> = new Map([
   ['f', 'float'],
   ['s', 'text'],
   ['t', 'text'],
+  ['l', 'list'],
+  ['k', 'list'],
   ['b', 'boolean'],
   ['c', 'boolean'],
   ['at', 'timestamp'],
@@ -36,11 +38,15 @@ const traits: ConditionScope = {
   segments: new Map([['others', { entity: 'it' }]]),
 }
 
-// Only dates must be declared: all else takes its type from what it meets.
+// Only dates and lists must be declared: all else takes its type from what it meets.
 const columns: ConditionScope = {
   ...traits,
   names: sourceScope({
-    source: { name: 'it', types: new Map([...TYPES].filter(([, type]) => type === 'date')), belongsTo: new Map() },
+    source: {
+      name: 'it',
+      types: new Map([...TYPES].filter(([, type]) => type === 'date' || type === 'list')),
+      belongsTo: new Map(),
+    },
     sources: new Map(),
     timezone: PARIS,
   }),
@@ -50,9 +56,11 @@ const context: PrintContext = {
   dialect: duckdbDialect,
   timezone: PARIS,
   now: column('clock', 'now'),
-  name: (to) => column('it', to.kind === 'trait' ? to.trait : to.column),
+  name: (to) => column('it', 'trait' in to ? to.trait : to.column),
   event: () => column('it', 'did'),
+  sequence: () => column('it', 'did'),
   member: () => column('it', 'member'),
+  wasMember: () => column('it', 'was_member'),
 }
 
 let duckdb: DuckDBInstance
@@ -63,8 +71,8 @@ beforeAll(async () => {
   connection = await duckdb.connect()
   await connection.run(`
     set TimeZone = 'UTC';
-    create table it (i integer, n bigint, m bigint, f double, s varchar, t varchar, b boolean, c boolean,
-      "at" timestamptz, seen timestamp, "day" date, born date, did boolean, member boolean);
+    create table it (i integer, n bigint, m bigint, f double, s varchar, t varchar, l varchar[], k varchar[], b boolean, c boolean,
+      "at" timestamptz, seen timestamp, "day" date, born date, did boolean, member boolean, was_member boolean);
     create table clock as select timestamptz '${NOW}' as now;
   `)
 })
@@ -130,7 +138,7 @@ test.each([
 
 const EMPTY: Row = {
   ...{ n: null, m: null, f: null, s: null, t: null, b: null, c: null },
-  ...{ at: null, seen: null, day: null, born: null, did: false, member: false },
+  ...{ l: null, k: null, at: null, seen: null, day: null, born: null, did: false, member: false, was_member: false },
 }
 
 function printedOf(node: Node, scope: ConditionScope): string {
@@ -143,12 +151,15 @@ function printedOf(node: Node, scope: ConditionScope): string {
 }
 
 async function fill(rows: readonly Row[]): Promise<void> {
-  const values = rows.map((row, index) => `(${[index, ...Object.values(row).map(literal)].join(', ')})`)
-  await connection.run(`delete from it; insert into it values ${values.join(', ')}`)
+  const names = Object.keys(EMPTY) as (keyof Row)[]
+  const values = rows.map((row, index) => `(${[index, ...names.map((name) => literal(row[name]))].join(', ')})`)
+  const columns = ['i', ...names].map((name) => `"${name}"`).join(', ')
+  await connection.run(`delete from it; insert into it (${columns}) values ${values.join(', ')}`)
 }
 
 function literal(value: Row[keyof Row]): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return String(value)
+  if (typeof value !== 'string') return `cast([${value.map(literal).join(', ')}] as varchar[])`
   return `'${value.replaceAll("'", "''")}'`
 }
 

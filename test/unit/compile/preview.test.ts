@@ -46,6 +46,9 @@ segments:
       - did: visits
         at_least: 2
     exclude: [staff]
+  offers: { where: age >= 18, exclude: [staff], split: { ten: 30%, twenty: 30% }, limit: { rows: 2, by: age desc } }
+  kept: { where: age >= 18, holdout: 60% }
+  rounds: { waterfall: [offers, regulars, grown_ups], limit: { rows: 5 } }
 `
 
 // Lost on the way: c (too young), d (no age), e (no country), f (in FR), g (one visit), h (staff).
@@ -112,10 +115,42 @@ test('a preview counts who is left after each line, and who was lost because a v
     ['did: visits (line 20)', 3, 0],
     ['staff', 2, 0],
   ])
-  expect(preview.overlap).toEqual([
+  expect(preview.overlap.slice(0, 2)).toEqual([
     { segment: 'staff', members: 1, both: 0 },
     { segment: 'grown_ups', members: 6, both: 2 },
   ])
+})
+
+test('a preview counts who is held out and who is over the limit, and the people of each variant', async () => {
+  const offers = await previewOf('offers')
+  expect(offers.funnel.map(({ kind, text, left }) => [kind, text, left])).toEqual([
+    ['where', 'age >= 18', 6],
+    ['exclude', 'staff', 5],
+    ['split', 'ten, twenty, 40% held out', 5 - offers.held_out],
+    ['limit', '2', offers.members],
+  ])
+  // Chance decides on how many, and the warehouse on the ids that it goes by.
+  expect(offers.members).toBe(Math.min(2, 5 - offers.held_out))
+  expect(offers.variants.map(({ variant }) => variant)).toEqual(['ten', 'twenty'])
+  expect(offers.variants.reduce((sum, { members }) => sum + members, 0)).toBe(offers.members)
+  const page = printPreview(masked(offers), paper(80, false)).join('\n')
+  expect(page).toMatch(/split: ten, twenty, 40% held out +\d +\d/)
+  expect(page).toMatch(new RegExp(`\n *held out +${offers.held_out}`))
+})
+
+test('a preview says how many a holdout or a waterfall leaves', async () => {
+  const kept = await previewOf('kept')
+  expect(kept.funnel.map(({ kind, text, left }) => [kind, text, left])).toEqual([
+    ['where', 'age >= 18', 6],
+    ['holdout', '60% held out', kept.members],
+  ])
+  expect(kept).toMatchObject({ held_out: 6 - kept.members, variants: [] })
+  const rounds = await previewOf('rounds')
+  expect(rounds.funnel.map(({ kind, text, left }) => [kind, text, left])).toEqual([
+    ['waterfall', 'offers, regulars, grown_ups', 6],
+    ['limit', '5', 5],
+  ])
+  expect(rounds.variants.map(({ variant }) => variant)).toEqual(['offers', 'regulars', 'grown_ups'])
 })
 
 test('a preview shows members, and hides what says who they are', async () => {

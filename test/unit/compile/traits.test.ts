@@ -49,11 +49,15 @@ traits:
     average:   { expr: "round(spent / nullif(orders, 0), 2)" }
     doubled:   { expr: "average * 2" }
     raw:       { sql: "spent + 1" }
+    ids:       { from: orders, collect: id }
+    best:      { from: orders, sum: amount, per: month, take: max }
+    band:      { bucket: best, steps: { low: 0, high: 50 } }
 segments:
   buyers: { where: orders >= 1 }
   fresh: { where: [member_of: buyers, recent >= 1] }
   quiet: { where: [{ did_not: orders, after: customer.newest }, orders >= 1] }
   careful: { where: { did: orders, where: status = paid, sum: amount, at_most: 20 } }
+  first_order: { where: ids contains o1 and band = high }
 `,
   'crm.csv': `id,email,phone,land,name,postcode,changed
 1,ANN@x.fr ,06 12 34 56 78,FR,Ann,01000,2026-01-01
@@ -146,6 +150,7 @@ describe('profiles', () => {
         .sort()
     expect(of('buyers')).toEqual(['ann@x.fr', 'bob@x.fr'])
     expect(of('fresh')).toEqual(['ann@x.fr'])
+    expect(of('first_order')).toEqual(['ann@x.fr'])
     expect(of('quiet')).toEqual(['ann@x.fr', 'bob@x.fr'])
     // A sum over nothing is 0, which is within "at most 20".
     expect(of('careful')).toEqual([null, null, 'bob@x.fr'].sort())

@@ -111,6 +111,33 @@ describe('what the warehouse does not have is told where it is named', () => {
       sources('  s: { table: «raw.exports» }\n'),
       'give the column another name',
     ],
+    [
+      'a column of an expression that is tested',
+      'warehouse/missing-column',
+      sources('  s: { table: raw.prices, tests: [{ expression: "«price» > 0" }] }\n'),
+    ],
+    [
+      'a column that is tested for uniqueness',
+      'warehouse/missing-column',
+      sources('  s: { table: raw.prices, tests: [{ unique: [sku, «shop»] }] }\n'),
+    ],
+    [
+      'a column that says which rows are tested',
+      'warehouse/missing-column',
+      sources('  s: { table: raw.prices, tests: [{ row_count: { min: 1 }, where: «shop» = paris }] }\n'),
+    ],
+    [
+      'a column that tested values must stand in',
+      'warehouse/missing-column',
+      sources(
+        '  s: { table: raw.lines, columns: { sku: { tests: [{ relationships: { to: prices, column: «id» } }] } } }\n',
+      ),
+    ],
+    [
+      'SQL of a data test',
+      'sql/syntax',
+      sources('  s: { table: raw.prices, tests: [{ row_count: { min: 1 }, where: { sql: "«nothing(sku)»" } }] }\n'),
+    ],
     ['SQL of a model', 'sql/syntax', sources('  s: { sql: "«select form where»" }\n')],
     [
       'a column in the SQL of a model',
@@ -133,6 +160,19 @@ describe('what the warehouse does not have is told where it is named', () => {
       'SQL in the condition of a trait',
       'sql/syntax',
       traits('    t: { from: orders, count: rows, where: { sql: "«amount = = 1»" } }\n'),
+    ],
+    [
+      'SQL of which a trait takes the share',
+      'sql/syntax',
+      traits('    t: { from: orders, share: { sql: "«nothing(amount)»" } }\n'),
+    ],
+    [
+      'a column of a parent of the parent',
+      'warehouse/missing-column',
+      {
+        'models/more.yaml':
+          'sources:\n  parts: { table: raw.lines, identifiers: { email: sku }, belongs_to: { lines_of: order_id } }\n  lines_of: { table: raw.lines, key: sku, belongs_to: { prices: sku } }\ntraits:\n  customer:\n    t: { from: parts, max: «lines_of.prices.shop» }\n',
+      },
     ],
     ['the table of a list', 'warehouse/missing-table', list('table: «raw.unmerge»')],
     ['the file of a list', 'warehouse/missing-file', list('file: «unmerge.csv», identifiers: { email: [a, b] }')],

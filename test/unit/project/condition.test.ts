@@ -1,8 +1,19 @@
 import { describe, expect, test } from 'vitest'
 import type { Code } from '../../../src/error.ts'
 import type { ConditionScope } from '../../../src/project/condition.ts'
+import { entityScope } from '../../../src/project/scope.ts'
 import { parseYaml } from '../../../src/project/yaml.ts'
-import { conditionOf, listOf, nodeOf, orders, readNode, scalarOf, segmentScope } from '../../support/language.ts'
+import {
+  CUSTOMER,
+  conditionOf,
+  listOf,
+  nodeOf,
+  orders,
+  PARIS,
+  readNode,
+  scalarOf,
+  segmentScope,
+} from '../../support/language.ts'
 import { expectAtMark, marked } from '../../support/marked.ts'
 
 const rows: ConditionScope = { names: orders }
@@ -86,6 +97,31 @@ at_most: 5
     })
   })
 
+  test('may measure a mean and different values', () => {
+    expect(conditionOf('{ did: orders, avg: amount, at_least: 5 }')).toMatchObject({
+      event: { measure: { kind: 'avg' }, bounds: { atLeast: '5' } },
+    })
+    expect(conditionOf('{ did: orders, count_distinct: status, at_most: 1 }')).toMatchObject({
+      event: { measure: { kind: 'count_distinct' } },
+    })
+  })
+
+  test('may say when its first and last row happened, beside how many there are', () => {
+    const text = '{ did: orders, first: { after: 2026-01-01 }, last: { within: 30 days, before: now } }'
+    expect(conditionOf(text)).toMatchObject({
+      event: {
+        measure: { kind: 'rows' },
+        bounds: { atLeast: '1' },
+        first: { within: undefined, after: { kind: 'date' }, before: undefined },
+        last: { within: { amount: 30, unit: 'day' }, after: undefined, before: { kind: 'now' } },
+        needsProfile: false,
+      },
+    })
+    expect(conditionOf('{ did: orders, last: { after: customer.last_order_at } }')).toMatchObject({
+      event: { needsProfile: true },
+    })
+  })
+
   test('needs the profile where it speaks of a trait', () => {
     const event = (text: string) => conditionOf(text)
     expect(event('{ did_not: orders, after: customer.last_order_at }')).toMatchObject({
@@ -97,6 +133,63 @@ at_most: 5
     expect(event('{ did: orders, before: 2026-01-01 }')).toMatchObject({
       event: { before: { kind: 'date', iso: '2026-01-01' }, needsProfile: false },
     })
+  })
+})
+
+describe('a membership', () => {
+  test('may be of a variant', () => {
+    expect(conditionOf('member_of: tested.a')).toMatchObject({ kind: 'member_of', segment: 'tested', variant: 'a' })
+    expect(conditionOf('member_of: tested')).not.toHaveProperty('variant')
+  })
+
+  test('may be one of the past, ever or in a window', () => {
+    expect(conditionOf('was_member_of: vips')).toMatchObject({
+      kind: 'was_member_of',
+      membership: { segment: 'vips', within: undefined, after: undefined, before: undefined },
+    })
+    const text = '{ was_member_of: vips, within: 90 days, after: customer.birthday, before: 10 days ago }'
+    expect(conditionOf(text)).toMatchObject({
+      membership: {
+        within: { amount: 90, unit: 'day' },
+        after: { kind: 'reference', to: { trait: 'birthday' } },
+        before: { kind: 'now', amount: -10 },
+      },
+    })
+  })
+})
+
+describe('a trait of a group', () => {
+  const inHouseholds: ConditionScope = {
+    ...segmentScope,
+    names: entityScope({ ...CUSTOMER, groups: ['household'] }, PARIS, [
+      { name: 'household', traits: new Map([['size', 'integer']]) },
+    ]),
+  }
+
+  test('is named with the group, on both sides of an operator', () => {
+    const size = { kind: 'reference', to: { kind: 'group', entity: 'household', trait: 'size' }, type: 'integer' }
+    expect(conditionOf('household.size > 2', inHouseholds)).toMatchObject({ expression: { left: size } })
+    expect(conditionOf('order_count > household.size', inHouseholds)).toMatchObject({ expression: { right: size } })
+  })
+
+  const cases: readonly [Code, string, string, ConditionScope?][] = [
+    ['ref/unknown-trait', '«household.sise» > 2', 'Did you mean "size"?'],
+    ['ref/unknown-trait', '«size» > 2', 'Write "household.size".'],
+    ['ref/unknown-trait', '«household.size.x» > 2', ''],
+    ['expr/wrong-type', 'order_count > «customer.tags»', ''],
+    ['expr/wrong-type', 'household.size > «many»', ''],
+  ]
+  test.each(cases)('%s in %s', (code, written, fix) => {
+    const mark = marked(written)
+    const { problems } = readNode(nodeOf(mark.text), inHouseholds)
+    expect(problems.map((one) => one.code)).toEqual([code])
+    expect(problems[0]?.at).toMatchObject({ column: mark.from + 1, length: mark.to - mark.from })
+    expect(problems[0]?.fix ?? '').toContain(fix)
+  })
+
+  test('cannot be named where its traits are made of these', () => {
+    const names = entityScope({ ...CUSTOMER, groups: ['household'] }, PARIS)
+    expect(readNode(nodeOf('household.size > 2'), { names }).problems).toMatchObject([{ code: 'ref/cycle' }])
   })
 })
 
@@ -133,6 +226,26 @@ describe('a mistake is reported at the guilty word', () => {
     ['project/wrong-type', '{ did: orders, at_least: «some» }', ''],
     ['project/unknown-key', '{ did: orders, «wihtin»: 30 days }', 'Did you mean "within"?'],
     ['project/unknown-key', '{ member_of: vips, «within»: 30 days }', ''],
+    ['project/unknown-key', '{ was_member_of: vips, «at_least»: 2 }', ''],
+    ['project/unknown-key', '{ did: orders, first: { «at_least»: 2 } }', 'first: { after: 30 days ago }'],
+    ['project/wrong-type', '{ did: orders, last: «30 days» }', 'last: { after: 30 days ago }'],
+    ['project/wrong-type', '{ did: orders, last: «{}» }', ''],
+    ['project/wrong-type', 'was_member_of: «[vips]»', ''],
+    ['expr/no-time', '{ did: products, «first»: { after: 30 days ago } }', 'at:'],
+    ['expr/wrong-type', '{ did: orders, last: { after: «orders.ordered_at» } }', 'trait of the person'],
+    ['expr/wrong-type', '{ did: orders, avg: «status», at_least: 1 }', ''],
+    ['expr/wrong-type', '{ was_member_of: vips, after: «country» }', ''],
+    ['expr/syntax', '{ was_member_of: vips, within: «30 days ago» }', 'Write 30 days.'],
+    ['expr/syntax', 'was_member_of: «tested.a»', 'Write was_member_of: tested.'],
+    ['expr/syntax', '«was_member_of»: vips', '', rows],
+    ['project/missing-key', '{ did: orders, «count_distinct»: status }', 'at_least'],
+    ['ref/unknown-segment', 'was_member_of: «vip»', 'Did you mean "vips"?'],
+    ['ref/unknown-segment', 'was_member_of: «big_households»', ''],
+    ['ref/unknown-segment', 'member_of: «tested.other»', 'It has: a, b.'],
+    ['ref/unknown-segment', 'member_of: «vips.a»', 'Write "vips".'],
+    ['sql/not-a-query', 'sql: "country = 1«;» drop table x"', ''],
+    ['sql/not-a-query', 'sql: «delete» from x', ''],
+    ['sql/syntax', 'sql: "country = «\'»FR"', ''],
     ['project/unknown-key', '«country»: FR', 'Write "country = FR".'],
     ['project/unknown-key', '«country = FR and zip»: 75001', 'Put quotes around the whole condition.'],
     ['project/unknown-key', '«nto»: is_vip', 'Did you mean "not"?'],

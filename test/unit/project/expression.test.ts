@@ -36,13 +36,15 @@ function short(tree: Expression): string {
       return `(${of.join(` ${tree.op} `)})`
     case 'pattern':
       return `(${of} ${not}${tree.how} ${tree.right})`
+    case 'holds':
+      return `(${of} ${not}contains ${tree.how} of ${tree.values.join('|')})`
     default:
       return `(${[not + tree.kind, ...of].join(' ')})`
   }
 }
 
 function nameOf(to: Target): string {
-  if (to.kind === 'trait') return to.trait
+  if ('trait' in to) return to.trait
   return to.kind === 'parent' ? `${to.source}.${to.column}` : to.column
 }
 
@@ -66,6 +68,9 @@ describe('in where, right of an operator a bare word is text that takes the type
     ['country = true', '(country = text:true)'],
     ['country = OR or country = AND', '(or (country = text:OR) (country = text:AND))'],
     ['zip = 01000', '(zip = text:01000)'],
+    ['zip = 75001', '(zip = text:75001)'],
+    ["zip > '75000'", '(zip > text:75000)'],
+    ['zip between 01000 and 09999', '(between zip text:01000 text:09999)'],
     ['zip = 1e3', '(zip = text:1e3)'],
     ['zip = 2026-01-01', '(zip = text:2026-01-01)'],
     ['email = a@x.fr', '(email = text:a@x.fr)'],
@@ -93,6 +98,14 @@ describe('in where, right of an operator a bare word is text that takes the type
     ['tags contains vip', '(tags contains vip)'],
     ['country is null', '(isNull country)'],
     ['country is not null', '(not isNull country)'],
+    ['country is empty', '(isEmpty country)'],
+    ['tags is not empty', '(not isEmpty tags)'],
+    ['tags contains any of [vip, "two words", \'a,b\']', '(tags contains any of vip|two words|a,b)'],
+    ['tags not contains all of (vip, 01)', '(tags not contains all of vip|01)'],
+    ['email contains any of [.fr, .be] and is_vip', '(and (email contains any of .fr|.be) is_vip)'],
+    ['email contains any', '(email contains any)'],
+    ['tags contains all', '(tags contains all)'],
+    ['length(tags) > 1', '(length(tags) > number:1)'],
     ['country = customer.zip', '(country = zip)'],
     ['customer.order_count > 3', '(order_count > number:3)'],
     ['lifetime_value > customer.average_basket * 2 + 1', '(lifetime_value > ((average_basket * number:2) + number:1))'],
@@ -128,6 +141,8 @@ describe('times', () => {
     ['last_order_at > customer.birthday + 30 days', '(last_order_at > (shift birthday 30 day))'],
     ['last_order_at + 30 days > now', '((shift last_order_at 30 day) > (now 0 second))'],
     ['last_order_at between 2026-01-01 and today', '(between last_order_at date:2026-01-01 (today))'],
+    ['last_order_at within 30 days', '(between last_order_at (now -30 day) (now 0 second))'],
+    ['birthday not within 2 weeks or is_vip', '(or (not between birthday (now -2 week) (now 0 second)) is_vip)'],
     ['birthday in [2000-01-01, today]', '(in birthday date:2000-01-01 (today))'],
     ['days_between(birthday, today) > 30', '(days_between(birthday, (today)) > number:30)'],
   ])('%s', (text, tree) => {
@@ -200,6 +215,9 @@ describe('in an expression a bare word is a name', () => {
     ["country = 'FR' and not is_vip", '(and (country = text:FR) (not is_vip))', 'boolean'],
     ["country in ['FR', 'BE']", '(in country text:FR text:BE)', 'boolean'],
     ["country like 'F%'", '(country like F%)', 'boolean'],
+    ["tags contains any of ['a', 'b']", '(tags contains any of a|b)', 'boolean'],
+    ['case when country is empty then 1 end', '(case (isEmpty country) number:1)', 'integer'],
+    ['length(tags)', 'length(tags)', 'integer'],
     ['zip = 01000', '(zip = text:01000)', 'boolean'],
     ['nullif(birthday, now)', 'nullif(birthday, (now 0 second))', 'timestamp'],
     ['null', '(null)', 'unknown'],
@@ -226,7 +244,31 @@ describe('a mistake is reported at the guilty word', () => {
     ['expr/wrong-type', 'country < «90 days ago»', ''],
     ['expr/wrong-type', 'country = «customer.order_count»', ''],
     ['expr/wrong-type', 'paid_on in [2026-01-01, «soon»]', 'Times are written', orders],
-    ['expr/wrong-type', 'tags = «vip»', 'contains'],
+    ['expr/wrong-type', '«tags» = vip', 'tags contains a'],
+    ['expr/wrong-type', '«tags» in [vip]', 'tags contains any of [a, b]'],
+    ['expr/wrong-type', '«tags» between a and b', 'tags contains'],
+    ['expr/wrong-type', 'zip > «75000»', "'75000' in quotes"],
+    ['expr/wrong-type', 'zip between 01000 and «9»', 'declare its type'],
+    ['expr/wrong-type', 'case when zip <= «5.5» then 1 end', "'5.5'", 'expression'],
+    ['expr/wrong-type', '«tags» starts with a', 'tags contains a'],
+    ['expr/wrong-type', 'lower(«tags») = a', 'tags contains a'],
+    ['expr/wrong-type', '«birthday» contains 1990', ''],
+    ['expr/wrong-type', '«is_vip» like t%', ''],
+    ['expr/wrong-type', '«is_vip» within 3 days', ''],
+    ['expr/wrong-type', 'country = «customer.tags»', 'contains'],
+    ['expr/wrong-type', '«order_count» is empty', 'Write order_count is null.'],
+    ['expr/wrong-type', '«is_vip» is not empty', 'Write is_vip is not null.'],
+    ['expr/wrong-type', '«order_count» contains any of [5]', ''],
+    ['expr/wrong-type', '«country» within 30 days', ''],
+    ['expr/wrong-type', 'length(«order_count») > 1', ''],
+    ['expr/syntax', 'last_order_at within «30»', ''],
+    ['expr/syntax', 'last_order_at within «0» days', ''],
+    ['expr/syntax', 'last_order_at within 30 days «ago»', 'Write within 30 days.'],
+    ['expr/syntax', 'last_order_at in «last» 30 days', 'Write within 30 days.'],
+    ['expr/syntax', 'tags contains any of «vip»', 'A list is written [a, b].'],
+    ['expr/syntax', 'tags contains any of [«]»', ''],
+    ['expr/syntax', 'tags contains any of [vip «gold»]', ''],
+    ['expr/syntax', 'country is «blank»', 'Values are compared with =.'],
     ['expr/wrong-type', '«country»', 'Compare it: country = ….'],
     ['expr/wrong-type', 'is_vip and «order_count + 1»', 'Compare it'],
     ['expr/wrong-type', 'not «country»', ''],

@@ -20,6 +20,7 @@ const words = [
   ],
   ...['=', '!=', '>', '<=', '<>', '+', '-', '*', '/', '(', ')', '[', ']', ',', '.', "'", '"', '%'],
   ...['and', 'or', 'not', 'in', 'between', 'like', 'contains', 'starts with', 'matches', 'is', 'null', 'true'],
+  ...['within', 'empty', 'contains any of [', 'all of', 'tags', 'household.size', 'all.email'],
   ...['case', 'when', 'then', 'else', 'end', 'lower(', 'coalesce(', 'date_trunc(', 'nope('],
   ...['now', 'today', '90 days ago', '7 days from now', 'start of month', '2026-01-01', '2026-13-01', '30 days'],
   ...['08', '1e3', '-5', 'FR', '\n', '\t', '\u00a0', '\ud83d', '😀', '\0'],

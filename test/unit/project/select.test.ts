@@ -7,8 +7,17 @@ import { entity, identifier, named, project, source } from '../../support/projec
 
 const AT = named('x').at
 
+const SEGMENT = {
+  where: { kind: 'sql', text: 'true', at: AT },
+  was: undefined,
+  waterfall: [],
+  split: undefined,
+  limit: undefined,
+  variants: [],
+} as const
+
 function segment(name: string, of: string, exclude: readonly string[], tags: readonly string[] = []): Segment {
-  return { ...named(name), tags, entity: of, where: { kind: 'sql', text: 'true', at: AT }, exclude }
+  return { ...named(name), tags, entity: of, ...SEGMENT, exclude }
 }
 
 function sync(name: string, destination: string, audience: string, tags: readonly string[] = []): Sync {
@@ -19,6 +28,7 @@ function sync(name: string, destination: string, audience: string, tags: readonl
     into: {},
     entity: 'customer',
     segment: audience,
+    variant: undefined,
     where: undefined,
     exclude: [],
     mode: 'upsert',

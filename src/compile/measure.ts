@@ -1,0 +1,114 @@
+import type { ComparedMeasure, RowMeasure } from '../project/project.ts'
+import { typeOf } from '../project/types.ts'
+import { join, type Sql, sql } from '../sql/sql.ts'
+import { printCondition } from './condition.ts'
+import { printExpression } from './expression.ts'
+import { block, isLong } from './layout.ts'
+import type { PrintContext } from './print-context.ts'
+
+/** The rows, or the members, that a measure is taken over. */
+export interface Measured {
+  /** What names are there. */
+  readonly print: PrintContext
+  /** Which of them count; undefined = all. */
+  readonly filter: Sql | undefined
+  /** What the first and the last of them are told by. */
+  readonly order: readonly Sql[]
+  /** When a row happened, for what asks how long ago that was. */
+  readonly time: Sql
+}
+
+/** The value of a measure as an aggregate; null where nothing counts, but for counts and `exists`. */
+export function measured(measure: RowMeasure, rows: Measured): Sql {
+  const { print, filter } = rows
+  const { dialect } = print
+  switch (measure.kind) {
+    case 'count':
+      return dialect.aggregate('count', undefined, filter)
+    case 'exists':
+      return dialect.anyRow(filter ?? sql`true`)
+    case 'sum':
+    case 'avg':
+      return rounded(dialect.aggregate(measure.kind, printExpression(measure.of, print), filter), print)
+    case 'count_distinct':
+    case 'min':
+    case 'max':
+      return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
+    case 'median':
+      return rounded(dialect.percentile(printExpression(measure.of, print), 0.5, filter), print)
+    case 'percentile':
+      return rounded(dialect.percentile(printExpression(measure.of, print), measure.p, filter), print)
+    case 'share':
+      return share(measure, rows)
+    case 'first':
+    case 'last':
+      return ending(measure, rows)
+    case 'most_frequent':
+      return dialect.mostFrequent([dialect.tally(printExpression(measure.of, print), filter)])
+    case 'since':
+      return since(measure, rows)
+    case 'collect':
+      return collected(measure, rows)
+  }
+}
+
+/** The value of a measure within one period of the calendar; null where no row of the period counts. */
+export function measuredInPeriod(measure: ComparedMeasure, rows: Measured): Sql {
+  const plain = measured(measure, rows)
+  // A period with rows has a sum, even where none of them says how much.
+  const value = measure.kind === 'sum' ? sql`coalesce(${plain}, 0)` : plain
+  if (rows.filter === undefined) return value
+  return only(rows.print.dialect.anyRow(rows.filter), value)
+}
+
+/** A number to six digits: floats that are added in another order differ in their last, which must not look like a change. */
+export function rounded(value: Sql, { dialect }: Pick<PrintContext, 'dialect'>): Sql {
+  return dialect.round(value, 6)
+}
+
+type Of<Kind extends RowMeasure['kind']> = Extract<RowMeasure, { kind: Kind }>
+
+function share({ on }: Of<'share'>, { print, filter }: Measured): Sql {
+  const { dialect } = print
+  const test = block(sql`(`, printCondition(on, print), sql`)`)
+  const both = filter === undefined ? test : join([filter, test], ' and ')
+  const [some, all] = [both, filter].map((rows) => dialect.aggregate('count', undefined, rows))
+  return rounded(dialect.divide(some ?? sql`0`, all ?? sql`0`), print)
+}
+
+/** With an order of its own, rows that have no place in it do not count. */
+function ending({ kind, of, by }: Of<'first' | 'last'>, { print, filter, order }: Measured): Sql {
+  const value = printExpression(of, print)
+  if (by === undefined) return print.dialect.valueAt(kind, value, order, filter)
+  const key = printExpression(by.of, print)
+  const known = printExpression({ kind: 'isNull', of: by.of, negated: true }, print)
+  const rows = filter === undefined ? known : join([filter, known], ' and ')
+  return print.dialect.valueAt(kind, value, [by.descending ? { descending: key } : key, ...order], rows)
+}
+
+/** The first row is the one since which most has passed. */
+function since({ which, unit }: Of<'since'>, { print, filter, time }: Measured): Sql {
+  const past = sql`${time} <= ${print.now}`
+  const rows = filter === undefined ? past : join([filter, past], ' and ')
+  const passed = print.dialect.passed(unit, time, print.now)
+  return print.dialect.aggregate(which === 'first' ? 'max' : 'min', passed, rows)
+}
+
+function collected({ of, limit }: Of<'collect'>, { print, filter }: Measured): Sql {
+  const { dialect } = print
+  const text = dialect.plainText(printExpression(of, print), typeOf(of))
+  const value = filter === undefined ? text : sql`case when ${filter} then ${text} end`
+  // A list of nothing would look like something that is known.
+  return only(sql`${dialect.aggregate('count', value)} > 0`, dialect.distinctList(value, limit))
+}
+
+/** A value where a test is true, else null. */
+function only(test: Sql, value: Sql): Sql {
+  const short = sql`when ${test} then ${value}`
+  if (!isLong(short)) return sql`case ${short} end`
+  return sql`
+    case
+      when ${test}
+      then ${value}
+    end`
+}

@@ -1,0 +1,52 @@
+import type { Expression } from '../project/language.ts'
+import type { RfmScore, ScoredRows, ValueScore } from '../project/score.ts'
+import { type Sql, sql } from '../sql/sql.ts'
+import { type Context, NOW } from './context.ts'
+import { measured } from './measure.ts'
+import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
+
+/** What a score must know of a profile's rows. */
+export type Fact = 'first' | 'last' | 'rows' | 'amount'
+
+/** Where the scan of a source keeps a fact for a score. */
+export function factColumn(trait: string, fact: Fact): string {
+  return `${trait}__${fact}`
+}
+
+/** What a score asks of the one scan of its source. */
+export function scoreScan(context: Context, trait: string, score: RfmScore | ValueScore): readonly ScanColumn[] {
+  const { dialect } = context
+  const filter = pastRows(context, score)
+  const time = sql`s.cdp_time`
+  const rows = { print: rowContext(context), filter, order: [], time }
+  const found: Readonly<Record<Fact, Sql>> = {
+    first: dialect.aggregate('min', time, filter),
+    last: dialect.aggregate('max', time, filter),
+    rows: measured({ kind: 'count' }, rows),
+    amount: measured({ kind: 'sum', of: finite(score.amount) }, rows),
+  }
+  const uses = [score.amount, score.where]
+  return factsOf(score).map((fact) => ({ name: factColumn(trait, fact), value: found[fact], uses }))
+}
+
+function factsOf({ kind }: RfmScore | ValueScore): readonly Fact[] {
+  return kind === 'rfm' ? ['last', 'rows', 'amount'] : ['first', 'last', 'rows', 'amount']
+}
+
+/** A row of tomorrow would make people more recent than now. */
+function pastRows(context: Context, score: ScoredRows): Sql {
+  const chosen = rowsOn(context, score)
+  const past = sql`s.cdp_time <= ${NOW}`
+  if (chosen === undefined) return past
+  return score.within === undefined ? sql`${chosen} and ${past}` : chosen
+}
+
+/** A number, or null where it is none (NaN, infinity, beyond 1e100). */
+export function finite(of: Expression): Expression {
+  // NaN lies above all numbers in some warehouses and beside them in others, within bounds in none.
+  const test: Expression = { kind: 'between', left: of, low: LEAST, high: MOST, negated: false }
+  return { kind: 'case', when: [{ test, value: of }], otherwise: undefined }
+}
+
+const LEAST: Expression = { kind: 'number', value: '-1e100' }
+const MOST: Expression = { kind: 'number', value: '1e100' }
