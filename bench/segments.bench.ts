@@ -128,10 +128,30 @@ async function run(): Promise<void> {
     print(`  a build after that / bare grouped scan                         ${ratio(again.ms / bare.ms)}`)
     print(`  profiles and segments, members in all                          ${whole.profiles}, ${whole.members}`)
     check(await countOf(session), whole.members)
+    await growing(session, directory, rows)
   } finally {
     await session.close()
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** A build after one event in a hundred was added: all events read, and only the new ones. */
+async function growing(session: Session, directory: string, rows: number): Promise<void> {
+  const appending = await projectOf(directory, segments.length, true)
+  const first = told(await built(session, appending))
+  await show(session, appending, first.build)
+  await session.script([
+    plain(`
+      insert into raw.events
+      select id + ${rows}, user_id, kind, amount, happened_at, loaded_at + to_seconds(${rows})
+      from raw.events
+      where id < ${rows / 100}`),
+  ])
+  const all = told(await built(session, await projectOf(directory, segments.length)))
+  const some = told(await built(session, appending))
+  print(`  of append-only events, all of them / of others, all of them    ${ratio(first.ms / all.ms)}`)
+  print(`  of append-only events, 1 % of them new / of others, all        ${ratio(some.ms / all.ms)}`)
+  check(await countOf(session), some.members)
 }
 
 /** Events by a random, skewed choice of person; everybody is known by a text id. */
@@ -145,7 +165,8 @@ async function load(session: Session, people: number, rows: number): Promise<voi
         'u' || lpad((hash(i * 7 + 1) % ${people})::text, 8, '0') as user_id,
         (${JSON.stringify(KINDS).replaceAll('"', "'")})[(1 + hash(i * 3 + 2) % ${KINDS.length})::int] as kind,
         round(((hash(i * 5 + 3) % 10000) / 100)::decimal(12, 2), 2) as amount,
-        timestamptz '${NOW}' - to_seconds((hash(i * 11 + 5) % 31536000)::bigint) as happened_at
+        timestamptz '${NOW}' - to_seconds((hash(i * 11 + 5) % 31536000)::bigint) as happened_at,
+        timestamptz '${NOW}' - to_seconds(${rows} - i) as loaded_at
       from range(${rows}) as t(i)`),
     plain(`
       create table raw.people as
@@ -179,7 +200,7 @@ async function countOf(session: Session): Promise<number> {
   return Number((await session.first(statement))?.n)
 }
 
-async function projectOf(directory: string, count: number): Promise<Project> {
+async function projectOf(directory: string, count: number, appendOnly = false): Promise<Project> {
   mkdirSync(join(directory, 'models'), { recursive: true })
   const write = (path: string, what: object) => writeFileSync(join(directory, path), JSON.stringify(what))
   write('cdp.config.yaml', {
@@ -195,6 +216,7 @@ async function projectOf(directory: string, count: number): Promise<Project> {
         table: 'raw.events',
         key: 'id',
         at: 'happened_at',
+        ...(appendOnly && { loaded_at: 'loaded_at', overlap: '1 hour', append_only: true }),
         identifiers: { user_id: 'user_id' },
         columns: { amount: { type: 'decimal' }, kind: { type: 'text' } },
       },

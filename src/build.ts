@@ -3,8 +3,9 @@ import { type DataTestOutcome, runDataTests } from './build/data-tests.ts'
 import { checkGuard } from './build/guard.ts'
 import { judge } from './build/judging.ts'
 import { parsePhones } from './build/phones.ts'
+import { recall } from './build/recall.ts'
 import { type Surveyed, survey } from './build/survey.ts'
-import type { Model, Step, Survey, TestScan } from './compile/model.ts'
+import type { Model, StatementStep, Step, Survey, TestScan, When } from './compile/model.ts'
 import type { BuildState } from './compile/state.ts'
 import { CdpError, type Diagnostic } from './error.ts'
 import { printName, type Table, type Tokens, type Values } from './sql/sql.ts'
@@ -53,19 +54,19 @@ export interface BuildRequest {
 
 /** Computes models in order into tables of a new build number. Readers see nothing of it; a failure leaves no trace but them. */
 export async function build(models: readonly Model[], request: BuildRequest): Promise<Build> {
-  const number = await begin(models, request)
+  const tokens = await begin(models, request)
   const built: Built[] = []
   const refusals: Diagnostic[] = []
   let values: Values = { now: request.now ?? null }
   for (const model of models) {
     request.progress?.(model, undefined)
-    const done = await make(model, number, values, request)
+    const done = await make(model, tokens, values, request)
     refusals.push(...done.refusals)
     values = done.values
     built.push(done.built)
     request.progress?.(model, done.built)
   }
-  return { number, models: built, values, refusals }
+  return { number: tokens.b, models: built, values, refusals }
 }
 
 /** Makes the tables in which the tool remembers, where they are missing. */
@@ -73,22 +74,28 @@ export async function createState(session: Session, state: BuildState): Promise<
   await session.script(state.create.map((statement) => ({ statement })))
 }
 
-async function begin(models: readonly Model[], { session, state, runId }: BuildRequest): Promise<number> {
+/** The number of the build, and of the one that readers see. */
+interface BuildTokens extends Tokens {
+  readonly b: number
+}
+
+async function begin(models: readonly Model[], { session, state, runId }: BuildRequest): Promise<BuildTokens> {
   await createState(session, state)
   await session.script([{ statement: state.begin, values: { run_id: runId } }])
   const row = await session.first({ statement: state.number, values: { run_id: runId } })
   const number = Number(row?.build)
-  const tokens: Tokens = { b: number }
+  const published = await session.first({ statement: state.published })
+  const tokens = { b: number, ...(published && { p: Number(published.build) }) }
   const names = models
     .flatMap((model) => model.steps.flatMap(tablesOf))
     .map((table) => ({ name: printName(table.name, tokens) }))
   await session.script([{ statement: state.note, values: { build: number, tables: JSON.stringify(names) } }])
-  return number
+  return tokens
 }
 
 async function make(
   model: Model,
-  number: number,
+  tokens: BuildTokens,
   given: Values,
   request: BuildRequest,
 ): Promise<{ readonly built: Built; readonly values: Values; readonly refusals: readonly Diagnostic[] }> {
@@ -96,15 +103,13 @@ async function make(
   const refusals: Diagnostic[] = []
   const guard = { ignored: request.ignoreGuards ?? false, refusals }
   const started = clock.now()
-  const tokens: Tokens = { b: number }
   let surveyed: Surveyed = { whole: true, values: given }
   let rows = 0
   let rounds = 0
   for (const step of stretches(model.steps)) {
     switch (step.kind) {
       case 'statements': {
-        const when = surveyed.whole ? 'whole' : 'changes'
-        const due = step.steps.filter((one) => one.when === undefined || one.when === when)
+        const due = step.steps.filter(({ when }) => isDue(when, surveyed))
         const written = await run(session, due, { tokens, ...surveyed })
         const output = due.findIndex((one) => isOutput(model, one.makes))
         if (output >= 0) rows = written[output]?.rows ?? 0
@@ -118,6 +123,12 @@ async function make(
         surveyed = { whole: found.whole, values: { ...given, ...found.values } }
         break
       }
+      case 'recall':
+        surveyed = {
+          ...surveyed,
+          values: { ...surveyed.values, ...(await recall(session, step.recall, tokens, surveyed.values)) },
+        }
+        break
       case 'phones':
         await parsePhones(session, step.phones, tokens, surveyed.values)
         break
@@ -169,7 +180,6 @@ function withoutGuard(survey: Survey): Survey {
   return { ...survey, sources: survey.sources.map((source) => ({ ...source, mayBeEmpty: true })) }
 }
 
-type StatementStep = Extract<Step, { readonly kind: 'statement' }>
 type Stretch = Exclude<Step, StatementStep> | { readonly kind: 'statements'; readonly steps: readonly StatementStep[] }
 
 /** Statements that follow each other are one stretch. */
@@ -200,6 +210,12 @@ async function run(
   return results
 }
 
+function isDue(when: When | undefined, { whole, values }: Surveyed): boolean {
+  if (when === undefined) return true
+  if (typeof when === 'string') return (when === 'whole') === whole
+  return ((values[when.parameter] ?? null) === null) === when.isNull
+}
+
 function isOutput(model: Model, table: Table | undefined): boolean {
   return table !== undefined && model.output !== undefined && printName(table.name) === printName(model.output.name)
 }
@@ -215,6 +231,8 @@ export function tablesOf(step: Step): readonly Table[] {
       return [step.contraction.result]
     case 'survey':
       return [step.survey.makes]
+    case 'recall':
+      return []
     case 'judge':
       return [step.judgement.verdicts, step.judgement.refused]
     case 'tests':

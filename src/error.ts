@@ -47,6 +47,7 @@ export const CODES = [
   'project/unset-variable',
   'project/literal-secret',
   'project/bad-reference',
+  'project/reads-all',
   'ref/unknown-source',
   'ref/unknown-entity',
   'ref/unknown-identifier',

@@ -8,12 +8,19 @@ import { addIdentified, firstOf, hasRowNodes, identifierColumns, marks, rowType 
 /**
  * Adds the step that names each row's profile: that of its strongest identifier which is known to the graph. Rows of
  * a source without identifiers belong to the profile of their parent (`belongs_to`). The row keeps its columns and
- * gains `cdp_profile_id` and the profile's number, `cdp_profile` (null: unattributed).
+ * gains `cdp_profile_id` and the profile's number, `cdp_profile` (null: unattributed). `rows`: where the rows of a source
+ * with identifiers are selected from, if not all of them are meant.
  */
-export function addAttributed(steps: Steps, context: Context, source: Source, entity: Entity): Sql | undefined {
+export function addAttributed(
+  steps: Steps,
+  context: Context,
+  source: Source,
+  entity: Entity,
+  rows: Sql = relation(context, source),
+): Sql | undefined {
   const columns = identifierColumns(source, entity)
   if (columns.length === 0 && !hasRowNodes(source, entity)) return addThroughParent(steps, context, source, entity)
-  const identified = addIdentified(steps, context, source, entity)
+  const identified = addIdentified(steps, context, source, entity, rows)
   const lookups = columns.map((one, index) => ({
     alias: `lookup_${index + 1}`,
     type: one.type.name,

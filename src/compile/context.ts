@@ -1,7 +1,7 @@
 import type { Project, Relation, Source } from '../project/project.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { column, from, id, type Sql, type Statement, sql, type Table } from '../sql/sql.ts'
-import type { Step } from './model.ts'
+import type { StatementStep, Step } from './model.ts'
 import { buildTable } from './names.ts'
 
 /** What every query family is compiled from. */
@@ -19,7 +19,7 @@ export function step(name: string, reason: string, query: Sql): Step {
 }
 
 /** A step that makes a table of the build from a query. */
-export function making(context: Context, table: Table, name: string, reason: string, query: Sql): Step {
+export function making(context: Context, table: Table, name: string, reason: string, query: Sql): StatementStep {
   return {
     kind: 'statement',
     statement: statement(name, reason, context.dialect.createTable(table, query)),

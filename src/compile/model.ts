@@ -1,7 +1,7 @@
 import type { At } from '../error.ts'
 import type { DataTest } from '../project/data-tests.ts'
 import type { IdentityGuard } from '../project/project.ts'
-import type { Statement, Table } from '../sql/sql.ts'
+import type { Sql, Statement, Table } from '../sql/sql.ts'
 
 /** One thing that a build makes: a source that was read, an identity graph, profiles, segments. */
 export interface Model {
@@ -21,19 +21,42 @@ export interface Model {
 
 /** What a build does next, in order. */
 export type Step =
-  | {
-      readonly kind: 'statement'
-      readonly statement: Statement
-      readonly makes: Table | undefined
-      /** Only in a build that solves the whole graph, or only in one that solves what changed; undefined = in both. */
-      readonly when?: 'whole' | 'changes'
-    }
+  | StatementStep
   | { readonly kind: 'survey'; readonly survey: Survey }
+  | { readonly kind: 'recall'; readonly recall: Recall }
   | { readonly kind: 'judge'; readonly judgement: Judgement }
   | { readonly kind: 'phones'; readonly phones: Phones }
   | { readonly kind: 'contract'; readonly contraction: Contraction }
   /** Where a test of severity `error` fails, the build ends. */
   | { readonly kind: 'tests'; readonly scans: readonly TestScan[] }
+
+export interface StatementStep {
+  readonly kind: 'statement'
+  readonly statement: Statement
+  readonly makes: Table | undefined
+  /** Undefined = always. */
+  readonly when?: When
+}
+
+/** In which builds a statement runs. */
+export type When =
+  /** Only in a build that solves the whole graph, or only in one that solves what changed. */
+  | 'whole'
+  | 'changes'
+  /** Only where a parameter is null, or only where it is not. */
+  | { readonly parameter: string; readonly isNull: boolean }
+
+/** Whether what the last published build added up of an append-only source is still of use. */
+export interface Recall {
+  /** Everything in the source: what its columns are. */
+  readonly rows: Sql
+  /** Name of the parameter that says in one text what they are. */
+  readonly shape: string
+  /** One row: a column of the name `counted`. */
+  readonly decide: Statement
+  /** The parameter that holds its answer. */
+  readonly counted: string
+}
 
 /** Phones that no build has parsed yet: collected in the warehouse, parsed here, kept in the warehouse. */
 export interface Phones {

@@ -13,6 +13,11 @@ export function buildTable(project: Pick<Project, 'schemas'>, ...name: readonly 
   return { schema: project.schemas.state, name: [BUILD, '_', ...name] }
 }
 
+/** A table of the build that readers see, which is kept for them. */
+export function publishedTable(project: Pick<Project, 'schemas'>, ...name: readonly NamePart[]): Table {
+  return { schema: project.schemas.state, name: [{ token: 'p', offset: 0 }, '_', ...name] }
+}
+
 /** A published view: `<models>.<name>`. */
 export function publishedView(project: Pick<Project, 'schemas'>, name: string): Table {
   return { schema: project.schemas.models, name: [name] }

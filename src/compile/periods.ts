@@ -64,10 +64,13 @@ interface Grouping {
   readonly grouped: Sql
 }
 
-/** The grouped rows of a source with what is made of their periods: the rows are grouped once more for each period. */
+/**
+ * Adds what is made of periods to the grouped rows of a source, which are grouped once more for each period, and gives
+ * the query of both.
+ */
 export function withPeriods(steps: Steps, context: Context, { source, rows, columns, grouped }: Grouping): Sql {
   const asked = columns.flatMap((one): readonly PeriodColumn[] => (one.over ? [{ ...one, over: one.over }] : []))
-  if (asked.length === 0) return steps.select(grouped)
+  if (asked.length === 0) return grouped
   const all = steps.add(`${source.name}_grouped`, 'what is asked of all rows of a profile (one row a profile)', grouped)
   const parts = PERIODS.flatMap((period) => {
     const mine = asked.filter(({ over }) => over.period === period)
@@ -81,11 +84,11 @@ export function withPeriods(steps: Steps, context: Context, { source, rows, colu
       },
     ]
   })
-  return steps.select(sql`
+  return sql`
     select
       ${lines([sql`g.*`, ...parts.flatMap(({ values }) => values)])}
     from ${all} as g
-    ${stacked(parts.map(({ join }) => join))}`)
+    ${stacked(parts.map(({ join }) => join))}`
 }
 
 const PERIODS: readonly Period[] = ['day', 'week', 'month', 'quarter', 'year']

@@ -1,5 +1,5 @@
 import { comment, print, type Quoting, type Sql, type Statement, sql } from '../sql/sql.ts'
-import type { Contraction, Model, Step, TestScan } from './model.ts'
+import type { Contraction, Model, Step, TestScan, When } from './model.ts'
 
 /** A group of statements that is printed as one readable file. */
 export interface Script {
@@ -41,6 +41,13 @@ const WHEN = {
   changes: 'in a build that solves what changed',
 } as const
 
+function whenRun(when: When): string {
+  if (typeof when === 'string') return WHEN[when]
+  return when.isNull
+    ? `where all rows are read: $${when.parameter} is null`
+    : `where only new rows are read: $${when.parameter} is known`
+}
+
 function withReason(statement: Statement): Sql {
   return sql`
     ${comment(`${statement.name}: ${statement.reason}`)}
@@ -50,9 +57,11 @@ function withReason(statement: Statement): Sql {
 function partsOf(step: Step): readonly Part[] {
   switch (step.kind) {
     case 'statement':
-      return [{ ...(step.when && { note: WHEN[step.when] }), statements: [step.statement] }]
+      return [{ ...(step.when && { note: whenRun(step.when) }), statements: [step.statement] }]
     case 'survey':
       return [{ note: 'how much of it must be read and solved', statements: [step.survey.marks, step.survey.decide] }]
+    case 'recall':
+      return [{ note: 'whether what was added up before is of use', statements: [step.recall.decide] }]
     case 'judge':
       return [
         {

@@ -11,7 +11,7 @@ import type { MemberScan } from './member-scan.ts'
 import { clockTable } from './names.ts'
 import { type Candidate, survivor, survivorSource } from './pick.ts'
 import type { PrintContext } from './print-context.ts'
-import { timeColumn } from './scan.ts'
+import { timeColumn } from './scan-columns.ts'
 import { partialName, type Scan, scanTable } from './scans.ts'
 import { addScore, weightedScore } from './score.ts'
 

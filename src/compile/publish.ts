@@ -4,6 +4,7 @@ import { type Context, statement } from './context.ts'
 import { publishGraph } from './identity/publish.ts'
 import { graphViews } from './identity/views.ts'
 import { clockTable, profileTable, publishedView, segmentsTable, stateTable } from './names.ts'
+import { publishParts } from './parts-mark.ts'
 import { forgetHistory, historyViews, publishHistory } from './segment-history.ts'
 import { membership, segmentsOf } from './segment-tables.ts'
 
@@ -16,6 +17,7 @@ export function compilePublish(context: Context): readonly Statement[] {
   const entities = [...context.project.entities.values()]
   return [
     ...entities.flatMap((entity) => publishGraph(context, entity)),
+    ...entities.flatMap((entity) => publishParts(context, entity)),
     ...entities.flatMap((entity) => publishHistory(context, entity)),
     ...forgetHistory(context),
     ...entities.flatMap((entity) => views(context, entity)),

@@ -50,8 +50,14 @@ export function hasRowNodes(source: Source, entity: Entity): boolean {
  * Adds the step that gives every row of a source its identifiers in comparable form: `select *` of the source, one
  * `cdp_<type>` column each, and what orders rows (see `marks`). Returns the step's name.
  */
-export function addIdentified(steps: Steps, context: Context, source: Source, entity: Entity): Sql {
-  const normalised = addNormalised(steps, context, source, entity)
+export function addIdentified(
+  steps: Steps,
+  context: Context,
+  source: Source,
+  entity: Entity,
+  rows: Sql = relation(context, source),
+): Sql {
+  const normalised = addNormalised(steps, context, source, entity, rows)
   const columns = identifierColumns(source, entity)
   if (columns.length === 0) return normalised
   return steps.add(
@@ -65,11 +71,17 @@ export function addIdentified(steps: Steps, context: Context, source: Source, en
 }
 
 /** As `addIdentified`, blocked values still in it. */
-export function addNormalised(steps: Steps, context: Context, source: Source, entity: Entity): Sql {
+export function addNormalised(
+  steps: Steps,
+  context: Context,
+  source: Source,
+  entity: Entity,
+  rows: Sql = relation(context, source),
+): Sql {
   return steps.add(
     `${source.name}_normalised`,
     'identifiers, keys and times in the form in which they are compared',
-    withNormalised(context, source, entity, relation(context, source), marks(context, source)),
+    withNormalised(context, source, entity, rows, marks(context, source)),
   )
 }
 

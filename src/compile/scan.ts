@@ -1,19 +1,17 @@
+import type { Reading } from '../project/append-only.ts'
 import type { Event } from '../project/language.ts'
-import type { Entity, PickBy, Source, TraitDefinition } from '../project/project.ts'
+import type { Entity, Source } from '../project/project.ts'
 import { column, from, id, join, lines, type Sql, Steps, sql, stacked } from '../sql/sql.ts'
 import { addAttributed } from './attributed.ts'
 import { printCondition } from './condition.ts'
 import { type Context, NOW } from './context.ts'
-import { withinBounds } from './events.ts'
-import { printExpression } from './expression.ts'
+import type { Folded } from './folded.ts'
 import { profileIdsNow } from './identity/overlay.ts'
 import { block } from './layout.ts'
-import { measured } from './measure.ts'
 import { clockTable, profileTable } from './names.ts'
 import { parentColumn, parentJoins } from './parents.ts'
-import { addLocalTimes, isOverPeriods, type OverPeriods, periodColumn, withPeriods } from './periods.ts'
+import { addLocalTimes, type OverPeriods, withPeriods } from './periods.ts'
 import type { PrintContext } from './print-context.ts'
-import { identifierColumns, rowOrder, valid } from './rows.ts'
 import { inWindow } from './window.ts'
 
 /** One column of an aggregated scan, and what of the project it was made for. */
@@ -24,6 +22,10 @@ export interface ScanColumn {
   readonly uses: unknown
   /** Where the value is that of a calendar period: what is made of the periods of a profile. */
   readonly over?: OverPeriods
+  /** Which rows of an append-only source it must see again in every build. */
+  readonly reading: Reading
+  /** The same in parts that add up; absent where it does not. */
+  readonly folded?: Folded | undefined
 }
 
 /**
@@ -38,10 +40,26 @@ export function scanQuery(
   withProfile = false,
 ): Sql {
   const steps = new Steps()
+  return steps.select(addScan(steps, context, entity, { source, columns, withProfile }))
+}
+
+/** A source, or some rows of it, and what is asked of them. */
+interface Scanned {
+  readonly source: Source
+  readonly columns: readonly ScanColumn[]
+  readonly withProfile?: boolean
+  /** Where its rows are selected from, if not all of them are meant. */
+  readonly some?: Sql | undefined
+}
+
+/** Adds the steps of a scan, and gives the query that ends it: (profile_id, one column each). */
+export function addScan(steps: Steps, context: Context, entity: Entity, scanned: Scanned): Sql {
+  const { source, columns, withProfile = false, some } = scanned
   const rows = addScanned(steps, context, entity, source, {
     uses: columns.map((one) => one.uses),
     withProfile,
     inPeriods: columns.some((one) => one.over !== undefined),
+    some,
   })
   const plain = columns.filter((one) => one.over === undefined)
   const measuredRows = steps.add(
@@ -70,6 +88,8 @@ interface Asked {
   readonly withProfile: boolean
   /** Whether rows need `cdp_local`, by which they fall into periods of the calendar. */
   readonly inPeriods?: boolean
+  /** Where its rows are selected from, if not all of them are meant. */
+  readonly some?: Sql | undefined
 }
 
 /** Adds the attributed rows of a source, and gives what stands after `from`: the rows `s` with all they are asked about. */
@@ -78,9 +98,9 @@ export function addScanned(
   context: Context,
   entity: Entity,
   source: Source,
-  { uses, withProfile, inPeriods = false }: Asked,
+  { uses, withProfile, inPeriods = false, some }: Asked,
 ): Sql {
-  const attributed = addAttributed(steps, context, source, entity)
+  const attributed = addAttributed(steps, context, source, entity, some)
   if (attributed === undefined) throw new Error(`rows of ${source.name} belong to no ${entity.name}`)
   const joins = [...parentJoins(steps, context, source, uses)]
   if (withProfile)
@@ -90,104 +110,6 @@ export function addScanned(
   const rows = inPeriods ? addLocalTimes(steps, context, source, attributed) : attributed
   return sql`${rows} as s
     ${stacked([sql`cross join ${from(clockTable(context.project))} as clock`, ...joins])}`
-}
-
-/** The columns that an aggregated trait needs from the scan of its source: one. */
-export function aggregateColumn(context: Context, source: Source, name: string, asked: Aggregated): ScanColumn {
-  const print = rowContext(context)
-  const rows = { print, filter: rowsOn(context, asked), order: rowOrder(source), time: sql`s.cdp_time` }
-  const { measure } = asked
-  return isOverPeriods(measure)
-    ? { name, ...periodColumn(measure, rows), uses: asked }
-    : { name, value: measured(measure, rows), uses: asked }
-}
-
-type Aggregated = Extract<TraitDefinition, { kind: 'aggregate' }>
-
-/** A column that a pick takes from a source, and the name under which the scan keeps it. */
-export interface Picked {
-  readonly name: string
-  readonly column: string
-  readonly by: PickBy
-}
-
-/** What a pick needs from a scan: the value, tally or list of a column, and the time to compare it by. */
-export function pickColumns(context: Context, entity: Entity, source: Source, pick: Picked): readonly ScanColumn[] {
-  const { name, by } = pick
-  const { dialect } = context
-  const identifier = identifierColumns(source, entity).find((one) => one.column === pick.column)
-  const value = column('s', identifier === undefined ? pick.column : valid(identifier))
-  const uses = undefined
-  const order = rowOrder(source)
-  const present = sql`${value} is not null`
-  switch (by) {
-    case 'most_frequent':
-      return [{ name, value: dialect.tally(value), uses }]
-    case 'concat_distinct': {
-      const type = identifier === undefined ? (source.types.get(pick.column) ?? 'unknown') : 'text'
-      return [{ name, value: dialect.distinctList(sql`nullif(${dialect.plainText(value, type)}, '')`), uses }]
-    }
-    case 'min':
-    case 'max':
-      return [{ name, value: dialect.aggregate(by, value), uses }]
-    case 'any_true':
-      return [{ name, value: dialect.anyTrue(dialect.cast(value, 'boolean')), uses }]
-    case 'longest': {
-      const long = dialect.length(dialect.cast(value, 'text'))
-      return [{ name, value: dialect.valueAt('last', value, [long, ...order]), uses }]
-    }
-    case 'priority':
-      return [{ name, value: dialect.valueAt('last', value, order), uses }]
-    case 'first':
-    case 'most_recent': {
-      const [which, extreme] = by === 'first' ? (['first', 'min'] as const) : (['last', 'max'] as const)
-      return [
-        { name, value: dialect.valueAt(which, value, order), uses },
-        { name: timeColumn(name), value: dialect.aggregate(extreme, sql`s.cdp_time`, present), uses },
-      ]
-    }
-  }
-}
-
-/** Where a pick keeps the time of its value within one scan. */
-export function timeColumn(trait: string): string {
-  return `${trait}__at`
-}
-
-/** Whether an event took place: one boolean column. */
-export function eventColumnOf(context: Context, name: string, event: Event): ScanColumn {
-  const { dialect } = context
-  const print = rowContext(context)
-  const filter = rowsOn(context, event)
-  const value = ((): Sql => {
-    switch (event.measure.kind) {
-      case 'rows':
-        return dialect.aggregate('count', undefined, filter)
-      case 'sum':
-        return sql`coalesce(${dialect.aggregate('sum', printExpression(event.measure.of, print), filter)}, 0)`
-      case 'avg':
-      case 'min':
-      case 'max':
-      case 'count_distinct':
-        return dialect.aggregate(event.measure.kind, printExpression(event.measure.of, print), filter)
-    }
-  })()
-  const tests = [withinBounds(context, event, value), ...extremesOf(context, event, filter)]
-  return { name, value: block(sql`coalesce(`, sql`${join(tests, ' and ', 0)}, false`, sql`)`), uses: event }
-}
-
-/** What must be true of the times of the first and last row that count. */
-function extremesOf(context: Context, { first, last }: Event, filter: Sql | undefined): readonly Sql[] {
-  const { dialect } = context
-  const rows = rowContext(context)
-  // Both are the same on every row of a profile; an aggregate is how a grouped statement says so.
-  const same = (value: Sql) => dialect.aggregate('min', value)
-  const print: PrintContext = { ...rows, now: same(NOW), name: (to, type) => same(rows.name(to, type)) }
-  const time = (kind: 'min' | 'max') => dialect.aggregate(kind, sql`s.cdp_time`, filter)
-  return [
-    ...(first === undefined ? [] : inWindow(time('min'), first, print)),
-    ...(last === undefined ? [] : inWindow(time('max'), last, print)),
-  ]
 }
 
 /** How names print in a scan: `s` is the row, a parent goes by its name, `profile` is the row's profile. */

@@ -1,9 +1,11 @@
 import type { Entity, Source, Trait } from '../project/project.ts'
 import type { Table } from '../sql/sql.ts'
 import type { Context } from './context.ts'
+import { eventColumnOf } from './event-columns.ts'
 import { eventsOf } from './events.ts'
 import { buildTable } from './names.ts'
-import { aggregateColumn, eventColumnOf, pickColumns, type ScanColumn } from './scan.ts'
+import type { ScanColumn } from './scan.ts'
+import { aggregateColumn, pickColumns } from './scan-columns.ts'
 import { scoreScan } from './score-scan.ts'
 
 /** A source and what its one scan computes. */

@@ -1,8 +1,11 @@
+import { readingOfScore } from '../project/append-only.ts'
 import type { Expression } from '../project/language.ts'
 import type { RfmScore, ScoredRows, ValueScore } from '../project/score.ts'
 import { type Sql, sql } from '../sql/sql.ts'
 import { type Context, NOW } from './context.ts'
-import { measured } from './measure.ts'
+import { printExpression } from './expression.ts'
+import { countPart, extremePart, type Folded, one, sumPart, whole } from './folded.ts'
+import { rounded } from './measure.ts'
 import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
 
 /** What a score must know of a profile's rows. */
@@ -17,16 +20,20 @@ export function factColumn(trait: string, fact: Fact): string {
 export function scoreScan(context: Context, trait: string, score: RfmScore | ValueScore): readonly ScanColumn[] {
   const { dialect } = context
   const filter = pastRows(context, score)
-  const time = sql`s.cdp_time`
-  const rows = { print: rowContext(context), filter, order: [], time }
-  const found: Readonly<Record<Fact, Sql>> = {
-    first: dialect.aggregate('min', time, filter),
-    last: dialect.aggregate('max', time, filter),
-    rows: measured({ kind: 'count' }, rows),
-    amount: measured({ kind: 'sum', of: finite(score.amount) }, rows),
+  const amount = printExpression(finite(score.amount), rowContext(context))
+  const found: Readonly<Record<Fact, Folded>> = {
+    first: one(extremePart(dialect, 'min', sql`s.cdp_time`, filter)),
+    last: one(extremePart(dialect, 'max', sql`s.cdp_time`, filter)),
+    rows: one(countPart(dialect, filter)),
+    amount: { parts: [sumPart(dialect, amount, filter)], value: (at) => rounded(at(0), context) },
   }
-  const uses = [score.amount, score.where]
-  return factsOf(score).map((fact) => ({ name: factColumn(trait, fact), value: found[fact], uses }))
+  const said = { uses: [score.amount, score.where], reading: readingOfScore(score) }
+  return factsOf(score).map((fact) => ({
+    name: factColumn(trait, fact),
+    value: whole(found[fact]),
+    folded: found[fact],
+    ...said,
+  }))
 }
 
 function factsOf({ kind }: RfmScore | ValueScore): readonly Fact[] {

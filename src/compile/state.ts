@@ -2,6 +2,7 @@ import { from, parameter, printName, type Statement, sql } from '../sql/sql.ts'
 import { type Context, statement } from './context.ts'
 import { columnsOf, graphTables, type StateTable } from './identity/state.ts'
 import { stateTable } from './names.ts'
+import { partsMarks } from './parts-mark.ts'
 import { segmentTables } from './segment-history.ts'
 
 /** Everything about builds that outlives them: created once, then only added to. */
@@ -153,6 +154,7 @@ function stateTables(context: Context): readonly StateTable[] {
         total: 'bigint',
       }),
     },
+    partsMarks(context),
     ...segmentTables(context),
   ]
   return [...shared, ...[...project.entities.values()].flatMap((entity) => graphTables(context, entity))]

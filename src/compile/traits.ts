@@ -5,6 +5,9 @@ import { attributesStep } from './identity/attributes.ts'
 import { type MemberScan, memberScan } from './member-scan.ts'
 import type { Model, Step } from './model.ts'
 import { profileTable } from './names.ts'
+import { countedName, isInParts, partsQuery, partsTable } from './parts.ts'
+import { recallStep } from './parts-mark.ts'
+import { foldedQuery } from './parts-scan.ts'
 import { profileQuery } from './profile.ts'
 import { scanQuery } from './scan.ts'
 import { type Scan, scansOf, scanTable } from './scans.ts'
@@ -32,7 +35,9 @@ export function compileProfiles(context: Context, entity: Entity): Model {
     ],
     steps: [
       attributesStep(context, entity),
-      ...scans.map((scan) => scanStep(context, entity, scan)),
+      ...scans.flatMap((scan) =>
+        isInParts(scan) ? partSteps(context, entity, scan) : [scanStep(context, entity, scan)],
+      ),
       ...(members === undefined ? [] : [memberStep(context, entity, members)]),
       making(
         context,
@@ -56,6 +61,35 @@ function scanStep(context: Context, entity: Entity, scan: Scan): Step {
     `all that is asked of ${source.name}, in one scan`,
     query,
   )
+}
+
+/** Of an append-only source only new rows are read, where what was added up before is of use. */
+function partSteps(context: Context, entity: Entity, scan: Scan): readonly Step[] {
+  const { source } = scan
+  const table = partsTable(context, entity, source)
+  const parameter = countedName(entity, source)
+  const parts = (rows: 'all' | 'new'): Step => ({
+    ...making(
+      context,
+      table,
+      `${entity.name} parts of ${source.name}`,
+      `what ${rows} rows of ${source.name} add up to`,
+      partsQuery(context, entity, scan, rows),
+    ),
+    when: { parameter, isNull: rows === 'all' },
+  })
+  return [
+    recallStep(context, entity, scan),
+    parts('all'),
+    parts('new'),
+    making(
+      context,
+      scanTable(context, entity, source),
+      `${entity.name} from ${source.name}`,
+      `all that is asked of ${source.name}: the parts of each profile in one, and its recent rows`,
+      foldedQuery(context, entity, scan),
+    ),
+  ]
 }
 
 function memberStep(context: Context, entity: Entity, { member, table, query }: MemberScan): Step {

@@ -73,7 +73,10 @@ async function look(project: Project, session: Session, source: Source): Promise
 /** Columns whose names the tool gives to what it computes from a row. */
 function takenColumns(project: Project, source: Source, columns: Columns | undefined): readonly Diagnostic[] {
   const types = [...project.entities.values()].flatMap((entity) => entity.identifiers.map(({ name }) => name))
-  const taken = new RegExp(`^cdp(_key|_time|_local|_profile(_id)?|_member|\\d*_(${types.join('|')})(_valid)?)$`, 'i')
+  const taken = new RegExp(
+    `^cdp(_key|_time|_local|_profile(_id)?|_member|_open|_node_\\d+|\\d*_(${types.join('|')})(_valid)?)$`,
+    'i',
+  )
   const at = project.places?.relations.get(source.name) ?? source.at
   const fix = 'Read the source with `sql:`, and give the column another name there.'
   return [...(columns?.keys() ?? [])]

@@ -89,6 +89,8 @@ export interface Source extends Named {
   readonly loadedAt: string | undefined
   /** Hours before the newest `loadedAt` from which rows are read again: how late a row may still arrive. */
   readonly overlapHours: number
+  /** Rows never change and never go, so that what was added up of them is kept from build to build. */
+  readonly appendOnly: boolean
   /** False: a build stops when a source that had rows has none. */
   readonly mayBeEmpty: boolean
   /** One entry per column that holds an identifier, in YAML order. */

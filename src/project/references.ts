@@ -42,6 +42,16 @@ export function* variantsIn(tree: unknown): Generator<string> {
     }
 }
 
+/** Whether the value of an expression or condition changes with the business time alone. */
+export function speaksOfNow(tree: unknown): boolean {
+  return [...nodesIn(tree)].some(({ kind }) => kind === 'now' || kind === 'today' || kind === 'startOf')
+}
+
+/** Whether there is SQL of the warehouse's own in a condition. */
+export function holdsSql(tree: unknown): boolean {
+  return [...nodesIn(tree)].some(({ kind }) => kind === 'sql')
+}
+
 // The trees are plain data closed by `kind`, so one walk serves expressions, conditions and events alike.
 function* nodesIn(tree: unknown): Generator<{ readonly kind: string }> {
   if (typeof tree !== 'object' || tree === null) return

@@ -62,6 +62,7 @@ function sourceOf(
     updatedAt: undefined,
     loadedAt: undefined,
     overlapHours: 0,
+    appendOnly: false,
     mayBeEmpty: written.may_be_empty ?? false,
     identifiers,
     // A table may hold them as numbers; in files they are read as text because they are identifiers.

@@ -44,12 +44,13 @@ function sourceOf(
   return {
     ...header(item),
     relation,
-    category: value.category ?? (value.at ? 'event' : identifiers.length > 0 ? 'profile' : 'product'),
+    category: categoryOf(value, identifiers),
     key: value.key?.text,
     occurredAt: value.at?.text,
     updatedAt: value.updated_at?.text,
     loadedAt: value.loaded_at?.text,
     overlapHours: overlapOf(context, item),
+    appendOnly: isAppendOnly(context, item, identifiers),
     mayBeEmpty: value.may_be_empty ?? false,
     identifiers,
     types: typesOf(value, identifiers),
@@ -76,6 +77,43 @@ function overlapOf({ problems }: Resolving, { name, node, value }: Item<SourceSh
   const message = `"${overlap.text}" is no ${duration ? 'overlap: it is longer than 100 years' : 'duration'}.`
   problems.push(problem('project/wrong-type', message, overlap.at(), 'Write 3 days, or 12 hours.'))
   return DEFAULT_OVERLAP
+}
+
+/** Only rows that reached the warehouse since then are new, and whose they are is remembered by their identifiers. */
+function isAppendOnly(
+  { problems }: Resolving,
+  { name, node, value }: Item<SourceShape>,
+  identifiers: readonly SourceIdentifier[],
+): boolean {
+  if (value.append_only !== true) return false
+  const at = keyPlace(node, 'append_only')
+  const refuse = (code: 'project/missing-key' | 'project/wrong-type', message: string, fix: string) => {
+    problems.push(problem(code, message, at, fix))
+    return false
+  }
+  if (!value.loaded_at)
+    return refuse(
+      'project/missing-key',
+      `Source "${name}" needs "loaded_at": by it an append-only source tells its new rows.`,
+      'Name under `loaded_at:` the column that says when a row reached the warehouse, or leave `append_only:` out.',
+    )
+  if (categoryOf(value, identifiers) === 'profile')
+    return refuse(
+      'project/wrong-type',
+      `Source "${name}" is a source of profiles, whose rows change: it cannot be append-only.`,
+      'Write `category: event` and `at:`, if its rows are things that happened, or leave `append_only:` out.',
+    )
+  if (identifiers.length === 0)
+    return refuse(
+      'project/missing-key',
+      `Source "${name}" needs identifiers of its own to be append-only: the row through which its rows find their people may change.`,
+      'Name its `identifiers:`, or leave `append_only:` out.',
+    )
+  return true
+}
+
+function categoryOf(value: SourceShape, identifiers: readonly SourceIdentifier[]): Source['category'] {
+  return value.category ?? (value.at ? 'event' : identifiers.length > 0 ? 'profile' : 'product')
 }
 
 const SECONDS: Readonly<Record<Unit, number>> = {

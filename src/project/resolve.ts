@@ -1,4 +1,5 @@
 import { type At, type Diagnostic, problem, warning } from '../error.ts'
+import { checkAppendOnly } from './append-only.ts'
 import { checkEntitySources } from './entity-sources.ts'
 import { find, wantedIn } from './find.ts'
 import { LIST_KEYS } from './identity-lists.ts'
@@ -50,6 +51,7 @@ export function resolve(
   checkUnused(context)
   const entities = new Map([...scopes].map(([name, { entity }]) => [name, entity]))
   checkEntitySources(context, [...entities.values()], sources)
+  checkAppendOnly(context, { sources, entities: entities.values(), asking: [...segments.values(), ...syncs.values()] })
   if (!settings.target) return { project: undefined, diagnostics: problems }
   const project: Project = {
     name: settings.name,

@@ -84,6 +84,12 @@ export const sourceShape = planned(
       'How late a row may still arrive: so far back from the newest `loaded_at` rows are read again. Default: 96 hours.',
       'a duration',
     ).optional(),
+    append_only: z
+      .boolean()
+      .describe(
+        'Rows never change once they are loaded: what traits add up of them is kept from build to build, and only new rows are read. Needs `loaded_at`. `--full-refresh` reads all.',
+      )
+      .optional(),
     may_be_empty: mayBeEmpty,
     identifiers: entries(
       identifierColumns,

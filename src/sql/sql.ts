@@ -2,9 +2,9 @@ import { type Piece, wrapped } from './wrap.ts'
 
 /**
  * A number that is known only when a statement runs, and that may enter only as part of a table's name:
- * b = build, f = fence, r = round. `compile` prints b0, f0 and r1.
+ * b = build, f = fence, r = round, p = the published build. `compile` prints b0, f0, r1 and p0.
  */
-export type TokenName = 'b' | 'f' | 'r'
+export type TokenName = 'b' | 'f' | 'r' | 'p'
 
 /** One piece of SQL text. Names and values stay unquoted until a dialect prints them. */
 export type Part =
@@ -215,14 +215,17 @@ export function print(fragment: Sql, quoting: Quoting, tokens: Tokens = {}): str
 
 /** The plain name of a table once its tokens are known. */
 export function printName(name: readonly NamePart[], tokens: Tokens = {}): string {
-  return name
-    .map((part) =>
-      typeof part === 'string' ? part : `${part.token}${(tokens[part.token] ?? DEFAULT[part.token]) + part.offset}`,
-    )
-    .join('')
+  return name.map((part) => (typeof part === 'string' ? part : printToken(part, tokens))).join('')
 }
 
-const DEFAULT: Record<TokenName, number> = { b: 0, f: 0, r: 1 }
+const DEFAULT: Record<TokenName, number> = { b: 0, f: 0, r: 1, p: 0 }
+
+function printToken({ token, offset }: Exclude<NamePart, string>, tokens: Tokens): string {
+  const number = tokens[token]
+  // The published build is a build like others: its tables are found under their own names.
+  const letter = token === 'p' && number !== undefined ? 'b' : token
+  return `${letter}${(number ?? DEFAULT[token]) + offset}`
+}
 
 function code(text: string): Part {
   return { kind: 'code', text }

@@ -568,15 +568,15 @@ not "s"."did_71fc17b6"
 "s"."did_b6fd575a"
 
 -- { did: orders, sum: amount, at_least: 100 }
-"did_d5a7f8d6": coalesce(coalesce(sum("s"."amount"), 0) >= 100, false)
+"did_d5a7f8d6": coalesce(coalesce(round(sum("s"."amount"), 6), 0) >= 100, false)
 "s"."did_d5a7f8d6"
 
 -- { did: orders, sum: amount, at_most: 0 }
-"did_26a1dfcd": coalesce(coalesce(sum("s"."amount"), 0) <= 0, false)
+"did_26a1dfcd": coalesce(coalesce(round(sum("s"."amount"), 6), 0) <= 0, false)
 "s"."did_26a1dfcd"
 
 -- { did: orders, avg: amount, at_least: 40 }
-"did_6c5b7fe7": coalesce(avg("s"."amount") >= 40, false)
+"did_6c5b7fe7": coalesce(round(avg("s"."amount"), 6) >= 40, false)
 "s"."did_6c5b7fe7"
 
 -- { did: orders, min: amount, at_most: 10 }

@@ -20,6 +20,7 @@ export function source(name: string, more: Partial<Source>): Source {
     updatedAt: undefined,
     loadedAt: undefined,
     overlapHours: 96,
+    appendOnly: false,
     mayBeEmpty: false,
     identifiers: [],
     types: new Map(),

@@ -19,6 +19,7 @@ export function traitsDocument(groups: readonly FormGroup[]): string {
     'own: [scores.md](scores.md).',
     '',
     ...groups.flatMap(section),
+    ...APPEND_ONLY,
     '## The rows',
     '',
     `It is ${FORMS_NOW}, and the project's timezone is ${FORMS_ZONE}, where April has begun.`,
@@ -26,6 +27,28 @@ export function traitsDocument(groups: readonly FormGroup[]): string {
     ...Object.entries(FORM_ROWS).flatMap(([name, rows]) => [`\`${name}\``, '', ...rowsTable(rows), '']),
   ].join('\n')
 }
+
+const APPEND_ONLY: readonly string[] = [
+  '## Over sources that only grow',
+  '',
+  '```yaml',
+  'sources:',
+  '  web_events: { table: raw.events, key: id, at: happened_at, loaded_at: loaded_at, append_only: true, identifiers: { user_id: user_id } }',
+  '```',
+  '',
+  'A build keeps what it added up of such a source for each combination of identifiers, and the next one reads new rows',
+  'only: those that arrived since (less `overlap:`), and those that had not happened yet. Profiles may merge and split',
+  'meanwhile; the answer is the one that reading all rows would give. All rows are read where that cannot be: after',
+  '`--full-refresh`, when a trait, a block list or the type of a column changed, when rows were deleted or came later',
+  'than `overlap:` allows, and when business time went back. A row that changes in its place is not seen until then.',
+  '',
+  'What adds up: `count`, `sum`, `avg`, `min`, `max`, `exists`, `share`, `first`, `last`, `since`, scores, `did` with',
+  'these, and picks but for `most_frequent` and `concat_distinct`. Whatever has `within:` may be anything: rows of the',
+  'longest such window are read again in every build. Anything else over the source (a `median` of all rows, a condition',
+  'with `now` or `sql:`, a column of a parent) makes every build read all of it, and `cdp validate` warns. Sequences, and',
+  'events that are bounded by traits, read the source by themselves.',
+  '',
+]
 
 function section({ title, text, forms }: FormGroup): readonly string[] {
   const people = forms[0]?.entity === 'household' ? ['1 rue A', '2 rue B'] : ['Ann', 'Bob', 'Cid']

@@ -130,7 +130,7 @@ function query(zone: string) {
     select ${lines([sql`s.cdp_profile_id as profile_id`, ...plain])}
     from ${rows}
     group by s.cdp_profile_id`
-  return withPeriods(steps, context, { source: orders, rows, columns, grouped })
+  return steps.select(withPeriods(steps, context, { source: orders, rows, columns, grouped }))
 }
 
 function names(timezone: string): PrintContext {

@@ -83,6 +83,7 @@ describe('a list of identifiers', () => {
       updatedAt: undefined,
       loadedAt: undefined,
       overlapHours: 0,
+      appendOnly: false,
       mayBeEmpty: false,
       identifiers: [
         { type: 'email', column: 'left', country: undefined },

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compileModels } from '../../src/arrange.ts'
+import { printScript, printStatement, scriptOf } from '../../src/compile/print.ts'
+import { compilePublish } from '../../src/compile/publish.ts'
+import { warehouses } from '../../src/warehouses/index.ts'
+import { expectGolden } from '../support/golden.ts'
+import { type Inline, inline } from '../support/inline.ts'
+
+const MODELS = `
+sources:
+  visits:
+    table: raw.visits
+    category: event
+    key: visit_id
+    at: visited_at
+    loaded_at: loaded_at
+    append_only: true
+    identifiers: { user_id: user_id, email: email }
+    columns: { seconds: { type: integer }, page: { type: text } }
+entities: { customer: { identifiers: { user_id: {}, email: {} } } }
+traits:
+  customer:
+    visits: { from: visits, count: rows }
+    mean_stay: { from: visits, avg: seconds, where: seconds > 0 }
+    last_page: { from: visits, last: page }
+    quiet_days: { from: visits, since: last }
+    usual_stay: { from: visits, median: seconds, within: 30 days }
+segments:
+  loyal: { where: { did: visits, at_least: 3, last: { within: 14 days } } }
+`
+
+let made: Inline
+
+beforeAll(async () => {
+  made = await inline({ 'models/all.yaml': MODELS })
+})
+afterAll(() => made.close())
+
+describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
+  test('an append-only source prints as it did: all rows, new rows, and what profiles make of both', () => {
+    const context = { project: made.project, dialect }
+    const profiles = compileModels(context).filter(({ kind }) => kind === 'profile')
+    const marks = compilePublish(context).filter(({ name }) => name.includes(' parts'))
+    expect(profiles).toHaveLength(1)
+    const printed = [
+      ...profiles.map((model) => printScript(scriptOf(model), dialect)),
+      ...marks.map((one) => `${printStatement(one, dialect)};\n`),
+    ]
+    expectGolden(`append-only.${type}.sql`, printed.join('\n'))
+  })
+})
