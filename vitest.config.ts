@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config'
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts'],
+    // `npm run crash` takes its own files, which take too long for everyday.
+    include: process.env.CRASH ? ['test/crash/*.crash.ts'] : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    globalSetup: ['test/support/build.ts', 'test/support/run-folder.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

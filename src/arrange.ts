@@ -1,20 +1,24 @@
+import { compileConsent } from './compile/consent.ts'
 import type { Context } from './compile/context.ts'
 import { compileDataTests } from './compile/data-tests.ts'
 import { compileIdentity } from './compile/identity/identity.ts'
 import type { Model } from './compile/model.ts'
 import { compileSegments } from './compile/segments.ts'
 import { compileSetup, compileSources } from './compile/sources.ts'
+import { compileSuppression } from './compile/suppression.ts'
 import { compileProfiles } from './compile/traits.ts'
 import type { Tested } from './project/data-tests.ts'
 
 /** Every model of a project, each after the models that it needs; otherwise in the project's order. */
 export function compileModels(context: Context): readonly Model[] {
   const entities = [...context.project.entities.values()]
+  const consents = entities.flatMap((entity) => compileConsent(context, entity) ?? [])
   return ordered([
     compileSetup(context),
     ...compileSources(context),
     ...entities.map((entity) => compileIdentity(context, entity)),
     ...entities.map((entity) => compileProfiles(context, entity)),
+    ...(consents.length === 0 ? [] : [compileSuppression(context), ...consents]),
     ...entities.flatMap((entity) => compileSegments(context, entity) ?? []),
   ])
 }

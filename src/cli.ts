@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { visible } from './commands/layout.ts'
 import { read } from './commands/program.ts'
+import { listenForSignals } from './commands/signals.ts'
 
 // Constants come first: the entry runs before what stands below it is initialised.
-const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 } as const
 const TLS = 'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read what is sent; cdp does not run with it.'
 const TLS_FIX = "Unset it. A company's own certificate goes into NODE_EXTRA_CA_CERTS."
 
@@ -25,7 +25,7 @@ async function main(argv: readonly string[]): Promise<number> {
       process.once('uncaughtException', async (thrown) => end(await reportBug(call, thrown)))
       if (process.env.NODE_TLS_REJECT_UNAUTHORIZED === '0') return refuse(TLS, TLS_FIX, call.options.json === true)
       try {
-        return await work({ ...call, signal: interruptions(call.name) })
+        return await work({ ...call, ...listenForSignals(call.name) })
       } catch (thrown) {
         return reportBug(call, thrown)
       }
@@ -63,21 +63,6 @@ function surviveClosedPipes(): void {
     stream.on('error', (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EPIPE') throw error
     })
-}
-
-/**
- * A run that is interrupted finishes what is in flight and saves its state; a second signal ends it at once, which its
- * state survives as well. Other commands have nothing to save and end at the first.
- */
-function interruptions(command: string): AbortSignal {
-  const controller = new AbortController()
-  for (const [signal, code] of Object.entries(INTERRUPTED))
-    process.on(signal, () => {
-      if (command !== 'run' || controller.signal.aborted) process.exit(code)
-      process.stderr.write('\nStopping: what is in flight is finished and remembered. Once more ends it at once.\n')
-      controller.abort(code)
-    })
-  return controller.signal
 }
 
 /** Lets both streams take what was written, then exits: connections that are still open must not hold the process. */

@@ -20,6 +20,8 @@ export interface Request {
   /** Reads every source whole and solves identity anew; ids are carried all the same. */
   readonly fullRefresh?: boolean | undefined
   readonly maxChanges: number | undefined
+  /** Only syncs that are due by their `every:`; where none is, nothing is done at all. */
+  readonly due?: boolean | undefined
   /** How many threads the warehouse may use here, where it runs on this machine; undefined = as the project says. */
   readonly threads?: number | undefined
 }
@@ -37,9 +39,13 @@ export interface Environment {
   readonly progress: (event: Progress) => void
   /** Aborts on SIGINT and SIGTERM: what is in flight is finished, state is saved. */
   readonly signal: AbortSignal
+  /** Aborts on a second signal: what is in flight is given up, state is saved. */
+  readonly hurry?: AbortSignal | undefined
   /** Which process holds a lease: `host:pid`, and whether such a holder is provably dead. */
   readonly holder: string
   readonly isDead: (holder: string) => boolean
+  /** Provably still runs. */
+  readonly isAlive: (holder: string) => boolean
   /** A new run id, never used before. */
   readonly runId: () => string
 }

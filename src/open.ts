@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { isAbsolute, join } from 'node:path'
 import type { Channel, Connector, Files, Io, Ms } from './connectors/connector.ts'
 import type { Sandbox } from './connectors/sandbox/sandbox.ts'
@@ -16,8 +18,10 @@ export interface OpenedSync {
   readonly account: unknown
   readonly channel: Channel<unknown>
   readonly settlesWithin: Ms
-  /** Shared by all syncs of the destination. */
+  /** Shared by all syncs with the same credential. */
   readonly pace: Pace
+  /** Aborts the requests that are in flight, and lets none start any more. */
+  readonly cutOff: () => void
 }
 
 /** The accounts that a command needs. */
@@ -31,28 +35,42 @@ export interface Accounts {
 
 /**
  * Opens the account of every sync, so that a missing secret is told before anything runs: throws CdpError
- * `project/unset-variable` with all of them. Under `--sandbox` emulated vendors stand in and nothing is missing.
+ * `project/unset-variable` with all of them. Under `--sandbox` emulated vendors stand in and nothing is missing; nor is
+ * it where accounts are only planned for (`dry`), which asks no vendor anything.
  */
 export async function openAccounts(
   project: Project,
   syncs: readonly Sync[],
   request: Request,
   environment: Environment,
+  { dry = false }: { readonly dry?: boolean } = {},
 ): Promise<Accounts> {
   const sends = (sync: Sync) => request.sandbox || targetsOf(project, sync)?.includes(project.target.name) !== false
   const wanted = syncs.filter(sends)
-  const accounts = openSecrets(project, wanted, request, environment)
+  const accounts = openSecrets(project, wanted, { optional: request.sandbox || dry }, environment)
   const sandbox = request.sandbox ? await openSandbox(project, wanted, accounts, environment) : undefined
   const paces = new Map<string, Pace>()
   const opened = wanted.map((sync): OpenedSync => {
     const destination = destinationOf(project, sync)
     const connector = connectorOf(environment, destination)
     const account = accounts.get(destination.name)
-    const pace = paces.get(destination.name) ?? new Pace(environment.world.clock)
-    paces.set(destination.name, pace)
-    const io = ioOf({ project, sync, destination, connector, account, sandbox, environment })
-    const settlesWithin = request.sandbox ? 0 : (destination.settlesWithin ?? connector.settlesWithin)
-    return { sync, connector, account, channel: connector.open(account, io), settlesWithin, pace }
+    const credential = credentialOf(connector, account)
+    const pace = paces.get(credential) ?? new Pace(environment.world.clock)
+    paces.set(credential, pace)
+    const cut = new AbortController()
+    // Every request in flight listens.
+    setMaxListeners(0, cut.signal)
+    const io = ioOf({ project, sync, destination, connector, account, sandbox, environment, pace, cut: cut.signal })
+    const settlesWithin = settlesWithinOf(destination, connector, request)
+    return {
+      sync,
+      connector,
+      account,
+      channel: connector.open(account, io),
+      settlesWithin,
+      pace,
+      cutOff: () => cut.abort(),
+    }
   })
   return {
     syncs: opened,
@@ -62,15 +80,35 @@ export async function openAccounts(
   }
 }
 
+/** How long a request to a destination may still take effect; emulators do at once what they do. */
+export function settlesWithinOf(
+  destination: Destination,
+  connector: Pick<Connector<unknown, unknown>, 'settlesWithin'>,
+  { sandbox }: Pick<Request, 'sandbox'>,
+): Ms {
+  return sandbox ? 0 : (destination.settlesWithin ?? connector.settlesWithin)
+}
+
 /** Where the emulated vendors of a target keep what they were sent. */
 export function sandboxFolder(project: Pick<Project, 'directory' | 'target'>): string {
   return join(project.directory, '.cdp', 'sandbox', project.target.name)
 }
 
+/**
+ * A hash of what authenticates an account, equal for destinations that share one. Nothing else of it is kept, and it is
+ * told to nobody: a short secret could be guessed from it.
+ */
+export function credentialOf(connector: Connector<unknown, unknown>, account: unknown): string {
+  // An opened account serialises as `[secret]`, its entries do not.
+  const whole = () => JSON.stringify(Object.entries(account ?? {}))
+  const said = connector.credential ? connector.credential(account) : whole()
+  return createHash('sha256').update(`${connector.name}\n${said}`).digest('hex')
+}
+
 function openSecrets(
   project: Project,
   syncs: readonly Sync[],
-  request: Request,
+  { optional }: { readonly optional: boolean },
   { world }: Environment,
 ): ReadonlyMap<string, unknown> {
   const problems: CdpError[] = []
@@ -80,7 +118,7 @@ function openSecrets(
     if (destination === undefined) continue
     try {
       const files = secretFiles(project.directory)
-      accounts.set(name, openAccount(destination, world.env, files, { sandbox: request.sandbox }).account)
+      accounts.set(name, openAccount(destination, world.env, files, { sandbox: optional }).account)
     } catch (error) {
       if (!(error instanceof CdpError)) throw error
       problems.push(error)
@@ -118,13 +156,22 @@ interface IoRequest {
   readonly account: unknown
   readonly sandbox: Sandbox | undefined
   readonly environment: Environment
+  readonly pace: Pace
+  readonly cut: AbortSignal
 }
 
-function ioOf({ project, sync, destination, connector, account, sandbox, environment }: IoRequest): Io {
+function ioOf(request: IoRequest): Io {
+  const { project, sync, destination, connector, account, sandbox, environment, pace, cut } = request
   const fetch: Fetch = sandbox?.fetch ?? environment.world.fetch
+  const now = () => environment.world.clock.wall().getTime()
   return {
-    fetch: (sent) => fetch(sent, { allowPrivate: destination.allowPrivate }),
-    now: () => environment.world.clock.wall().getTime(),
+    fetch: async (sent) => {
+      const answer = await fetch(sent, { allowPrivate: destination.allowPrivate, signal: cut })
+      const hint = connector.pace?.(account, answer, now())
+      if (hint) pace.heed(hint)
+      return answer
+    },
+    now,
     files: sandbox?.files(destination.name) ?? filesOf(project, connector.folder?.(account), environment),
     sync: sync.name,
     mode: sync.mode,
@@ -145,13 +192,15 @@ function targetsOf(project: Project, sync: Sync): readonly string[] | undefined 
   return project.destinations.get(sync.destination)?.targets
 }
 
-function destinationOf(project: Project, sync: Sync): Destination {
+/** The destination of a sync. */
+export function destinationOf(project: Project, sync: Sync): Destination {
   const destination = project.destinations.get(sync.destination)
   if (destination === undefined) throw new Error(`destination ${sync.destination} was not resolved`)
   return destination
 }
 
-function connectorOf(environment: Environment, destination: Destination): Connector<unknown, unknown> {
+/** The connector of a destination. */
+export function connectorOf(environment: Environment, destination: Destination): Connector<unknown, unknown> {
   const connector = environment.connectors.get(destination.type)
   if (connector === undefined) throw new Error(`connector ${destination.type} was not resolved`)
   return connector

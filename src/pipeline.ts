@@ -16,6 +16,7 @@ import { printScript } from './compile/print.ts'
 import { compileState } from './compile/state.ts'
 import type { Environment, Request } from './environment.ts'
 import { asFailure, CdpError, type Diagnostic, failure, nearest, problem } from './error.ts'
+import { publishLedger } from './ledger-views.ts'
 import { type Accounts, openAccounts, sandboxFolder } from './open.ts'
 import { checkWarehouse } from './project/check.ts'
 import type { DataTest } from './project/data-tests.ts'
@@ -27,7 +28,7 @@ import { secretFiles } from './project/variables.ts'
 import { publish } from './publish.ts'
 import { type Held, held, type Report, reportOf, type Work } from './report.ts'
 import { scriptsOf } from './scripts.ts'
-import { ledgerSchema, planSyncs, previewSyncs, sendSyncs } from './syncs.ts'
+import { dueOf, ledgerSchema, planSyncs, previewSyncs, type SyncsJob, sendSyncs } from './syncs.ts'
 import { type TestReport, testReport } from './test-report.ts'
 import { type DataTested, testData } from './testing/data-tests.ts'
 import { type Selected, selectTests } from './testing/select.ts'
@@ -35,7 +36,7 @@ import { unitTests } from './unit-tests.ts'
 import type { Session, Warehouse } from './warehouses/warehouse.ts'
 
 /** What a run has done so far. */
-type Done = { -readonly [K in keyof Work]: Work[K] }
+export type Done = { -readonly [K in keyof Work]: Work[K] }
 
 /**
  * The main job: read → open → check → build → plan → publish → send → report. Does not throw: whatever failed is in
@@ -63,8 +64,13 @@ export async function run(request: Request, environment: Environment): Promise<R
   }
 }
 
-async function deliver(context: Context, accounts: Accounts, session: Session, done: Done): Promise<void> {
+async function deliver(context: Context, all: Accounts, session: Session, done: Done): Promise<void> {
   const { request, environment, runId } = done
+  const { accounts, waiting } = request.due
+    ? await dueOf(context, all, session, request)
+    : { accounts: all, waiting: [] }
+  done.syncs = waiting
+  if (waiting.length > 0 && accounts.syncs.length === 0) return
   await check(context.project, session, environment)
   const built = await compute(context, withDataTests(context, compileModels(context)), session, {
     environment,
@@ -77,13 +83,18 @@ async function deliver(context: Context, accounts: Accounts, session: Session, d
   done.built = built.models
   const job = { context, build: built, accounts, session, request, environment, runId }
   environment.progress({ kind: 'stage', stage: 'plan' })
-  if (request.dryRun) {
-    done.syncs = await previewSyncs(job)
-    return
-  }
+  if (request.dryRun) done.syncs = await previewSyncs(job)
+  else await send(job, done)
+  done.syncs = [...done.syncs, ...waiting]
+}
+
+/** Plans every sync, shows the build to readers, and sends what was planned. */
+export async function send(job: SyncsJob, done: Done): Promise<void> {
+  const { context, build: built, session, environment, runId } = job
   const planned = await planSyncs(job)
   environment.progress({ kind: 'stage', stage: 'publish' })
   await publish(context, built, compileState(context), session, runId)
+  await publishLedger(context, session, job.request)
   environment.progress({ kind: 'stage', stage: 'send' })
   done.syncs = await sendSyncs(planned, job)
 }
@@ -293,7 +304,7 @@ export async function check(project: Project, session: Session, environment: Env
 }
 
 /** Opens what is published for reading only. */
-async function reading<T>(
+export async function reading<T>(
   request: Request,
   environment: Environment,
   work: (context: Context, session: Session) => Promise<T>,
@@ -368,7 +379,8 @@ function refuseMissed(missed: readonly string[], { units, data }: Pick<Selected,
   throw new CdpError('project', problems)
 }
 
-function begin(request: Request, environment: Environment): Done {
+/** The beginning of a run: nothing is done yet. */
+export function begin(request: Request, environment: Environment): Done {
   return {
     request,
     environment,

@@ -245,7 +245,7 @@ export function exitCode(outcome: {
   if (has('failed')) return 1
   if (has('blocked')) return 4
   if (has('skipped')) return 5
-  const owes = (sync: SyncOutcome) => sync.refused + sync.again + sync.withheld.held > 0
+  const owes = (sync: SyncOutcome) => sync.refused + sync.again + sync.withheld.held + sync.withheld.listed > 0
   return has('partial', 'interrupted') || outcome.syncs.some((sync) => sync.status !== 'planned' && owes(sync)) ? 3 : 0
 }
 

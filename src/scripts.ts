@@ -4,14 +4,22 @@ import { diffStatements } from './catalog/diff.ts'
 import type { Context } from './compile/context.ts'
 import { explainScript } from './compile/identity/explain-script.ts'
 import { graphTables } from './compile/identity/state.ts'
+import { notePlan, readPlan } from './compile/kept-builds.ts'
+import { keptPlanTable } from './compile/kept-plan.ts'
+import { knownSyncs } from './compile/ledger-log.ts'
+import { ledgerTables } from './compile/ledger-tables.ts'
+import { ledgerViews } from './compile/ledger-views.ts'
 import { clockTable } from './compile/names.ts'
 import { type Script, scriptOf } from './compile/print.ts'
 import { compilePublish } from './compile/publish.ts'
 import { compileState } from './compile/state.ts'
 import type { Connectors } from './connectors/connector.ts'
+import { shownIn } from './ledger-views.ts'
 import { dropBuildTable } from './publish.ts'
+import { lastRun } from './sync/due.ts'
+import { sampleStatement } from './sync/plan-sample.ts'
 import { ledgerStatements } from './sync/statements.ts'
-import { forgetSandbox } from './syncs.ts'
+import { forgetSandbox, ledgerSchema } from './syncs.ts'
 
 /** Everything that a run may send to the warehouse, as readable files: one a model, one a sync, and three around them. */
 export function scriptsOf(context: Context, connectors: Connectors): readonly Script[] {
@@ -27,6 +35,7 @@ export function scriptsOf(context: Context, connectors: Connectors): readonly Sc
         { note: 'made where missing', statements: state.create },
         { note: 'at the start of every build', statements: [state.begin, state.number, state.note] },
         { note: 'for whoever asks', statements: [state.published] },
+        { note: 'of a build that is to be published later', statements: [notePlan(context), readPlan(context)] },
         { note: 'under --sandbox, where its folder was deleted', statements: [forgetSandbox(context)] },
       ],
     },
@@ -47,17 +56,39 @@ export function scriptsOf(context: Context, connectors: Connectors): readonly Sc
         },
       ],
     },
+    ledgerScript(context),
     withDrops(context, explainScript(context)),
     ...[...project.syncs.values()].flatMap((sync): Script[] => {
       const destination = project.destinations.get(sync.destination)
       const connector = destination && connectors.get(destination.type)
       if (connector === undefined) return []
-      const statements = ledgerStatements({ context, sync, schema: project.schemas.state, connector })
-      return [
-        { name: `syncs/${sync.name}`, title: `sync: ${sync.name} to ${sync.destination}`, parts: [{ statements }] },
+      const { state: schema } = project.schemas
+      const parts = [
+        { statements: ledgerStatements({ context, sync, schema, connector }) },
+        {
+          note: 'of a plan that is to be looked at, or sent later',
+          statements: [
+            sampleStatement(context, schema, sync.name),
+            lastRun(context.dialect, schema, sync.name),
+            dropBuildTable(context, keptPlanTable(project, sync.name)),
+          ],
+        },
       ]
+      return [{ name: `syncs/${sync.name}`, title: `sync: ${sync.name} to ${sync.destination}`, parts }]
     }),
   ]
+}
+
+/** What shows the ledger to readers. A run has also the syncs that the project no longer has, where they ever ran. */
+function ledgerScript(context: Context): Script {
+  const syncs = [...context.project.syncs.keys()].sort()
+  const parts = [false, true].map((sandbox) => {
+    const ledger = ledgerSchema(context.project, { sandbox })
+    const views = ledgerViews(context, { ...shownIn(context, { sandbox }), ledger, syncs })
+    return { note: sandbox ? 'under --sandbox' : 'of real destinations', statements: views }
+  })
+  const { statement } = knownSyncs(context, ledgerTables(context.project.schemas.state, ''))
+  return { name: 'ledger', title: 'what shows the ledger to readers', parts: [{ statements: [statement] }, ...parts] }
 }
 
 /** With what drops the tables that only a diff makes; those of its build stand with `publish`. */

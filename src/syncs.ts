@@ -6,12 +6,16 @@ import { layers } from './compile/layers.ts'
 import type { Environment, Request } from './environment.ts'
 import { asFailure } from './error.ts'
 import type { Accounts, OpenedSync } from './open.ts'
-import type { Project } from './project/project.ts'
+import type { Project, Sync } from './project/project.ts'
 import type { Statement } from './sql/sql.ts'
-import { abandonSync, type PlannedSync, planSync, previewSync, sendSync } from './sync/engine.ts'
-import type { SyncJob, SyncOutcome } from './sync/job.ts'
+import { type Draft, type DraftJob, draftSync } from './sync/draft.ts'
+import { dueSyncs } from './sync/due.ts'
+import { abandonSync, type PlannedSync, planSync, sendSync } from './sync/engine.ts'
+import type { KeptJob, SyncJob, SyncOutcome } from './sync/job.ts'
 import { outcomeOf } from './sync/outcome.ts'
+import { type SampledRow, samplePlan } from './sync/plan-sample.ts'
 import { openLedger } from './sync/sql-ledger.ts'
+import { ledgerTarget } from './sync/states.ts'
 import type { Session } from './warehouses/warehouse.ts'
 
 /** Everything that the syncs of one run share. */
@@ -23,6 +27,10 @@ export interface SyncsJob {
   readonly request: Request
   readonly environment: Environment
   readonly runId: string
+  /** Plans by sync that are sent exactly as they were made before; undefined = new ones. */
+  readonly kept?: ReadonlyMap<string, KeptJob> | undefined
+  /** True: guards do not stop what is kept. */
+  readonly override?: boolean
 }
 
 /** Syncs that are planned: their leases are held until `sendSyncs`. */
@@ -35,12 +43,28 @@ export interface PlannedSyncs {
 /** How many syncs are sent at once. */
 const AT_ONCE = 4
 
+/** The accounts of syncs that are due, and what is to be said of the others. */
+export async function dueOf(
+  { project }: Pick<Context, 'project'>,
+  accounts: Accounts,
+  session: Session,
+  request: Request,
+): Promise<{ readonly accounts: Accounts; readonly waiting: readonly SyncOutcome[] }> {
+  const syncs = accounts.syncs.map(({ sync }) => sync)
+  const due = await dueSyncs(session, { schema: ledgerSchema(project, request), syncs })
+  return {
+    accounts: { ...accounts, syncs: accounts.syncs.filter(({ sync }) => due.has(sync.name)) },
+    waiting: syncs.filter(({ name }) => !due.has(name)).map((sync) => outcomeOf(sync, { status: 'not_due', ms: 0 })),
+  }
+}
+
 /** Claims and plans every sync against what its destination acknowledged. When one cannot be planned, all are given back. */
 export async function planSyncs(job: SyncsJob): Promise<PlannedSyncs> {
   await matchSandbox(job)
   const planned: PlannedSync[] = []
   try {
-    for (const opened of job.accounts.syncs) planned.push(await planSync(jobOf(job, opened)))
+    for (const opened of job.accounts.syncs)
+      planned.push(await planSync(jobOf(job, opened), { override: job.override ?? false }))
     return { planned, elsewhere: await previewElsewhere(job) }
   } catch (error) {
     for (const each of planned) await abandonSync(each).catch(() => undefined)
@@ -58,8 +82,8 @@ export async function sendSyncs({ planned, elsewhere }: PlannedSyncs, job: Syncs
     await Promise.allSettled((sync?.after ?? []).flatMap((name) => sent.get(name) ?? []))
     const progress = (rows: number, total: number) =>
       environment.progress({ kind: 'sync', name: each.job.name, sent: rows, total })
-    return limit(() => sendSync(each, { signal: environment.signal, progress })).catch((thrown: unknown) =>
-      outcomeOf(each.job, { status: 'failed', ms: 0, diagnostics: asFailure(thrown).diagnostics }),
+    return limit(() => sendSync(each, { signal: environment.signal, hurry: environment.hurry, progress })).catch(
+      (thrown: unknown) => outcomeOf(each.job, { status: 'failed', ms: 0, diagnostics: asFailure(thrown).diagnostics }),
     )
   }
   // A sync is asked for after those it waits for, so that their promises are there to be waited for.
@@ -72,8 +96,38 @@ export async function sendSyncs({ planned, elsewhere }: PlannedSyncs, job: Syncs
 export async function previewSyncs(job: SyncsJob): Promise<readonly SyncOutcome[]> {
   await matchSandbox(job)
   const outcomes: SyncOutcome[] = []
-  for (const opened of job.accounts.syncs) outcomes.push(await previewSync(jobOf(job, opened)))
+  for (const opened of job.accounts.syncs) outcomes.push((await draftSync(draftOf(job, opened))).outcome)
   return projectOrder(job, [...outcomes, ...(await previewElsewhere(job))])
+}
+
+/** A draft, and a few rows of each kind in it. */
+export interface DraftedSync extends Draft {
+  readonly sync: Sync
+  readonly sample: readonly SampledRow[]
+}
+
+/** The same with samples; with `keep` the plans stay beside the build, so that exactly they can be sent later. */
+export async function draftSyncs(job: SyncsJob, keep: boolean): Promise<readonly DraftedSync[]> {
+  await matchSandbox(job)
+  const drafts: DraftedSync[] = []
+  for (const opened of job.accounts.syncs) {
+    const { sync } = opened
+    let sample: readonly SampledRow[] = []
+    const look = async () => {
+      sample = await samplePlan({ ...job, schema: ledgerSchema(job.context.project, job.request) }, sync)
+    }
+    drafts.push({ ...(await draftSync(draftOf(job, opened), { keep, look })), sync, sample })
+  }
+  const elsewhere = await previewElsewhere(job)
+  const others = elsewhere.flatMap((outcome): readonly DraftedSync[] => {
+    const sync = job.context.project.syncs.get(outcome.name)
+    const judged = { breaches: [], held: undefined, mapping: undefined }
+    return sync === undefined ? [] : [{ outcome, estimate: undefined, kept: undefined, judged, sync, sample: [] }]
+  })
+  return projectOrder(
+    job,
+    [...drafts, ...others].map((draft) => ({ ...draft, name: draft.sync.name })),
+  )
 }
 
 async function previewElsewhere(job: SyncsJob): Promise<readonly SyncOutcome[]> {
@@ -83,15 +137,23 @@ async function previewElsewhere(job: SyncsJob): Promise<readonly SyncOutcome[]> 
     const type = project.destinations.get(sync.destination)?.type
     const connector = job.environment.connectors.get(type ?? '')
     if (connector === undefined) continue
-    const outcome = await previewSync({ ...planOf(job, { sync, connector, settlesWithin: 0 }), account: undefined })
-    outcomes.push({ ...outcome, blocked_by: `not sent: target ${project.target.name}` })
+    const { outcome } = await draftSync(planOf(job, { sync, connector, settlesWithin: 0 }))
+    // Guards have nothing to stop here.
+    const told = { status: 'planned', breaches: [], diagnostics: [] } as const
+    outcomes.push({ ...outcome, ...told, blocked_by: `not sent: target ${project.target.name}` })
   }
   return outcomes
 }
 
+function draftOf(job: SyncsJob, opened: OpenedSync): DraftJob {
+  return { ...planOf(job, opened), account: opened.account }
+}
+
 function jobOf(job: SyncsJob, opened: OpenedSync): SyncJob {
   const { holder, isDead } = job.environment
-  return { ...planOf(job, opened), account: opened.account, channel: opened.channel, pace: opened.pace, holder, isDead }
+  const { account, channel, pace, cutOff } = opened
+  const kept = job.kept?.get(opened.sync.name)
+  return { ...planOf(job, opened), account, channel, pace, cutOff, holder, isDead, kept }
 }
 
 /** What it takes to plan a sync, without an account. */
@@ -113,7 +175,11 @@ function planOf(
     name: sync.name,
     destination: sync.destination,
     onLeave: sync.onLeave,
-    maxRemoved: sync.guard.maxRemoved,
+    segment: sync.segment,
+    guard: sync.guard,
+    onMappingChange: sync.onMappingChange,
+    onWithdraw: sync.onWithdraw,
+    consent: consentOf(context.project, sync),
     delivers: connector.delivers(sync.mode, sync.into),
     connector,
     into: sync.into,
@@ -122,6 +188,18 @@ function planOf(
     world: environment.world,
     runId,
     maxChanges: request.maxChanges,
+  }
+}
+
+/** Where the answers are that a sync asks for, in the words of the project. */
+function consentOf({ purposes }: Project, { purpose }: Sync): SyncJob['consent'] {
+  const feed = purposes.get(purpose ?? '')?.feed
+  if (purpose === undefined || feed === undefined) return undefined
+  const { source, maxAge } = feed
+  return {
+    purpose,
+    source,
+    maxAge: maxAge === undefined ? '' : `${maxAge.amount} ${maxAge.unit}${maxAge.amount === 1 ? '' : 's'}`,
   }
 }
 
@@ -136,8 +214,10 @@ async function matchSandbox(job: SyncsJob): Promise<void> {
   if (sandbox === undefined) return
   const schema = ledgerSchema(job.context.project, job.request)
   const isThere = (await job.session.columns({ schema, name: ['meta'] })) !== undefined
-  if (sandbox.fresh && isThere) await job.session.script([{ statement: forgetSandbox(job.context) }])
-  if (!sandbox.fresh && !isThere) await sandbox.reset()
+  // Each target has emulated vendors of its own, and two targets may be one warehouse.
+  const isOurs = isThere && (await ledgerTarget(job.session, schema)) === job.context.project.target.name
+  if (isThere && (sandbox.fresh || !isOurs)) await job.session.script([{ statement: forgetSandbox(job.context) }])
+  if (!sandbox.fresh && !isOurs) await sandbox.reset()
   await sandbox.accept()
 }
 
@@ -158,7 +238,10 @@ function inOrder(planned: readonly PlannedSync[], opened: readonly OpenedSync[])
     .map(({ each }) => each)
 }
 
-function projectOrder({ context }: SyncsJob, outcomes: readonly SyncOutcome[]): readonly SyncOutcome[] {
+function projectOrder<T extends { readonly name: string }>(
+  { context }: SyncsJob,
+  outcomes: readonly T[],
+): readonly T[] {
   const names = [...context.project.syncs.keys()]
   return [...outcomes].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
 }

@@ -11,7 +11,14 @@ export interface Clock {
 }
 
 /** Sends one request without following redirects; throws NetworkError when no complete answer came. */
-export type Fetch = (request: HttpRequest, options: { readonly allowPrivate: boolean }) => Promise<HttpResponse>
+export type Fetch = (
+  request: HttpRequest,
+  options: {
+    readonly allowPrivate: boolean
+    /** Aborts the request; once aborted, none starts. */
+    readonly signal?: AbortSignal | undefined
+  },
+) => Promise<HttpResponse>
 
 /** Everything outside the process that the engine may use, besides the warehouse. */
 export interface World {

@@ -6,15 +6,14 @@ import { logLevelOf, type Options, requestOf } from './options.ts'
 import { printDiagnostics, printFailure } from './print-diagnostics.ts'
 import { type ProgressSink, progressSink } from './progress.ts'
 import { openScreen, type Screen } from './screen.ts'
+import type { Signals } from './signals.ts'
 import { openEnvironment } from './world.ts'
 
 /** What the entry hands to a command. */
-export interface Call<O extends Options = Options> {
+export interface Call<O extends Options = Options> extends Signals {
   readonly name: string
   readonly options: O
   readonly args: readonly string[]
-  /** Aborts on SIGINT and SIGTERM; its reason is the exit code, 130 or 143. */
-  readonly signal: AbortSignal
 }
 
 /** What a command works with. */
@@ -44,9 +43,10 @@ export async function atDesk(call: Call, work: (desk: Desk) => Promise<number>):
     const follow = (event: Progress) => {
       if (event.kind === 'failed') seen.failures.push(event.failure)
       if (event.kind === 'resolved') seen.project = event.project
+      if (event.kind === 'stage' && event.stage === 'send') call.sends()
       sink.show(event)
     }
-    const opened = openEnvironment(follow, call.signal)
+    const opened = openEnvironment(follow, call.signal, call.hurry)
     close = opened.close
     // The line of the progress is cleared before anything else is written.
     const calm: Screen = { ...screen, ...before(sink.end, screen) }

@@ -1,6 +1,6 @@
-import { failure } from '../error.ts'
 import { identityBridges, identityDiff, identityShared } from '../pipeline.ts'
 import { atDesk, type Call, heading } from './command.ts'
+import { limitOf } from './options.ts'
 import { printBridges } from './print-bridges.ts'
 import { printDiff } from './print-diff.ts'
 import { printShared } from './print-shared.ts'
@@ -58,12 +58,4 @@ export function diff(call: IdentityCall): Promise<number> {
     remindOfValues(desk)
     return 0
   })
-}
-
-function limitOf(written: string | undefined, fallback: number): number {
-  if (written === undefined) return fallback
-  const value = /^\d{1,6}$/.test(written) ? Number(written) : 0
-  if (value > 0) return value
-  const message = `"${written}" in --limit is no whole number of at least 1.`
-  throw failure('project', 'command/arguments', message, 'Write it like --limit 20.')
 }

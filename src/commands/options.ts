@@ -20,6 +20,7 @@ export interface Options {
   readonly dryRun?: boolean
   readonly fullRefresh?: boolean
   readonly maxChanges?: string
+  readonly due?: boolean
 }
 
 /** What the options ask for. Throws CdpError `command/arguments` with everything that cannot stand. */
@@ -35,6 +36,7 @@ export async function requestOf(options: Options): Promise<Request> {
     sandbox: options.sandbox ?? false,
     dryRun: options.dryRun ?? false,
     fullRefresh: options.fullRefresh ?? false,
+    due: options.due ?? false,
     maxChanges: wholeNumber('--max-changes', options.maxChanges, 0, problems),
     threads: wholeNumber('--threads', options.threads, 1, problems),
   }
@@ -48,6 +50,15 @@ export function logLevelOf(options: Options): LogLevel {
   if (level !== undefined) return level
   const message = `"${options.logLevel}" in --log-level is no level.`
   throw new CdpError('project', [wrong(message, `Use one of ${LOG_LEVELS.join(', ')}.`)])
+}
+
+/** The number of `--limit`, or of another option. Throws CdpError `command/arguments` where it is none of at least 1. */
+export function limitOf(written: string | undefined, fallback: number, option = '--limit'): number {
+  if (written === undefined) return fallback
+  const value = /^\d{1,6}$/.test(written) ? Number(written) : 0
+  if (value > 0) return value
+  const message = `"${written}" in ${option} is no whole number of at least 1.`
+  throw new CdpError('project', [wrong(message, `Write it like ${option} 20.`)])
 }
 
 function wrong(message: string, fix: string): Diagnostic {

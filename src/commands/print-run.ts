@@ -2,6 +2,7 @@ import type { CdpError } from '../error.ts'
 import type { DataTestReport, ErrorReport, IdentityReport, Report, SegmentReport } from '../report.ts'
 import { type Column, count, duration, number, type Paper, type Style, table, visible, wrap } from './layout.ts'
 
+import { guardWords } from './print-guard.ts'
 import { printHeld } from './print-sandbox.ts'
 
 type SyncOutcome = Report['syncs'][number]
@@ -20,6 +21,18 @@ export function printRun(report: Report, { page, failures, next }: Summary): rea
   const news = report.errors.filter(({ code, message }) => code !== 'sync/guard' && !said.has(message))
   const title = report.dry_run ? 'Syncs (dry run: nothing was published or sent)' : 'Syncs'
   return [
+    ...printBuilt(report, page),
+    ...section(title, syncs(report.syncs, page), page),
+    ...section('Sandbox: what each emulated destination now holds', printHeld(report.holdings, page), page),
+    ...printProblems(news, page),
+    ...printEnding(report, page),
+    ...(next.length === 0 ? [] : ['', page.paint('bold', 'Next'), ...commands(next, page)]),
+  ]
+}
+
+/** What was built: people, segments, data tests. */
+export function printBuilt(report: Pick<Report, 'identity' | 'segments' | 'tests'>, page: Paper): readonly string[] {
+  return [
     ...section(
       'People',
       report.identity.flatMap((one) => people(one, page)),
@@ -27,16 +40,15 @@ export function printRun(report: Report, { page, failures, next }: Summary): rea
     ),
     ...section('Segments', segments(report.segments, page), page),
     ...section('Data tests', dataTests(report.tests, page), page),
-    ...section(title, syncs(report.syncs, page), page),
-    ...section('Sandbox: what each emulated destination now holds', printHeld(report.holdings, page), page),
-    ...section(
-      'Problems',
-      news.flatMap((one) => problem(one, page)),
-      page,
-    ),
-    ...ending(report, page),
-    ...(next.length === 0 ? [] : ['', page.paint('bold', 'Next'), ...commands(next, page)]),
   ]
+}
+
+export function printProblems(problems: readonly ErrorReport[], page: Paper): readonly string[] {
+  return section(
+    'Problems',
+    problems.flatMap((one) => problem(one, page)),
+    page,
+  )
 }
 
 function commands(next: Summary['next'], page: Paper): readonly string[] {
@@ -151,7 +163,7 @@ const STATUS_STYLE: Readonly<Record<string, Style>> = { ok: 'green', failed: 're
 function remarks(one: SyncOutcome, page: Paper): readonly string[] {
   const say = (text: string) => wrap(`${visible(one.name)}: ${visible(text)}`, page.width, '  ', '    ')
   return [
-    ...(one.blocked_by === null ? [] : say(whyNot(one.status, one.blocked_by))),
+    ...guardWords(one).flatMap(say),
     ...(one.withheld.held === 0
       ? []
       : say(`${count(one.withheld.held, 'row')} held back: refused before, or not sure yet`)),
@@ -161,15 +173,8 @@ function remarks(one: SyncOutcome, page: Paper): readonly string[] {
   ]
 }
 
-function whyNot(status: SyncOutcome['status'], reason: string): string {
-  return status === 'blocked' ? `blocked by its guard. ${reason} ${GUARD_ADVICE}` : reason
-}
-
-const GUARD_ADVICE =
-  'If people are meant to leave, raise "guard: { max_removed: … }" of the sync; an empty audience is never sent.'
-
 /** Why rows are not sent on purpose. */
-const WITHHELD = ['consent', 'suppressed', 'excluded', 'held'] as const
+export const WITHHELD = ['consent', 'suppressed', 'excluded', 'held', 'listed'] as const
 
 function problem({ severity, code, message, at, fix }: ErrorReport, page: Paper): readonly string[] {
   const style = severity === 'error' ? 'red' : 'yellow'
@@ -181,9 +186,14 @@ function problem({ severity, code, message, at, fix }: ErrorReport, page: Paper)
   ]
 }
 
-function ending(report: Report, page: Paper): readonly string[] {
+/** The last line: what the exit code means. */
+export function printEnding(
+  report: Pick<Report, 'exit_code' | 'ms' | 'run_id' | 'target'>,
+  page: Paper,
+  meaning = MEANING[report.exit_code] ?? 'Failed.',
+): readonly string[] {
   const style: Style = report.exit_code === 0 ? 'green' : report.exit_code === 3 ? 'yellow' : 'red'
-  const said = `${MEANING[report.exit_code] ?? 'Failed.'} ${duration(report.ms)}, run ${report.run_id}, target ${visible(report.target)}.`
+  const said = `${meaning} ${duration(report.ms)}, run ${report.run_id}, target ${visible(report.target)}.`
   return wrap(said, page.width).map((line) => page.paint(style, line))
 }
 

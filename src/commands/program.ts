@@ -1,13 +1,13 @@
 import { Command, CommanderError, Option } from 'commander'
 import type { Call } from './command.ts'
+import { addLedger } from './ledger-program.ts'
 import type { Options } from './options.ts'
-
-/** A command's work, loaded when it is called: `cdp --version` must not pay for a warehouse. */
-export type Work = (call: Call) => Promise<number>
+import type { Signals } from './signals.ts'
+import type { Add, Work } from './work.ts'
 
 /** What the arguments ask for: a call with the work that answers it, or text to print at once. */
 export type Asked =
-  | { readonly kind: 'call'; readonly call: Omit<Call, 'signal'>; readonly work: Work }
+  | { readonly kind: 'call'; readonly call: Omit<Call, keyof Signals>; readonly work: Work }
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'wrong'; readonly message: string; readonly fix: string | undefined; readonly json: boolean }
 
@@ -15,7 +15,7 @@ export type Asked =
 export function read(argv: readonly string[], version: string): Asked {
   let asked: Asked | undefined
   let text = ''
-  const take = (call: Omit<Call, 'signal'>, work: Work) => {
+  const take = (call: Omit<Call, keyof Signals>, work: Work) => {
     asked = { kind: 'call', call, work }
   }
   const program = describe(version, take)
@@ -42,10 +42,7 @@ function inOurWords(error: CommanderError): { readonly message: string; readonly
   return { message: /[.?!]$/.test(sentence) ? sentence : `${sentence}.`, fix }
 }
 
-type Take = (call: Omit<Call, 'signal'>, work: Work) => void
-
-/** Adds a command with the options of every command. */
-type Add = (parent: Command, name: string, does: string, work: Work) => Command
+type Take = (call: Omit<Call, keyof Signals>, work: Work) => void
 
 function describe(version: string, take: Take): Command {
   const program = new Command('cdp')
@@ -58,6 +55,7 @@ function describe(version: string, take: Take): Command {
   const add: Add = (parent, name, does, work) => common(parent.command(name).description(does), work, take)
   const build = 'build the models, publish them, and send every sync what has changed'
   runOptions(add(program, 'run', build, async (call) => (await import('./run.ts')).run(call)))
+  addPlanning(program, add)
   addInit(program, take)
   add(program, 'validate', 'check the project and show every mistake at its place', async (call) =>
     (await import('./validate.ts')).validate(call),
@@ -77,12 +75,30 @@ function describe(version: string, take: Take): Command {
     .option('--data', 'only data tests')
     .option('--show-values', 'show personal values of data tests, on a terminal only')
   addExplanations(program, add)
+  addLedger(program, add)
   add(program, 'status', 'show what is published and what every sync still owes', async (call) =>
     (await import('./status.ts')).status(call),
   ).option('--sandbox', 'the state of the sandbox')
   const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
   add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
   return program
+}
+
+/** What a run would do, and that very thing done. */
+function addPlanning(program: Command, add: Add): void {
+  add(program, 'plan', 'show what a run would do to people and destinations; publish and send nothing', async (call) =>
+    (await import('./plan.ts')).plan(call),
+  )
+    .option('-o, --output <file>', 'keep the plan for 48 hours, and write the file that cdp apply takes')
+    .option('--sandbox', 'against emulated vendors on this machine instead of the real ones')
+    .option('--full-refresh', 'read every source whole and solve identity anew; ids stay')
+    .option('--max-changes <number>', 'at most so many creates and updates, and no removals')
+    .option('--show-values', 'show personal values, on a terminal only')
+  add(program, 'apply', 'publish and send exactly a plan, or refuse it as stale', async (call) =>
+    (await import('./plan.ts')).apply(call),
+  )
+    .argument('<plan>', 'the file that cdp plan -o wrote')
+    .option('--override <plan id>', 'go on although guards speak against it; this is remembered')
 }
 
 /** The commands that say why records are one person. */
@@ -157,6 +173,7 @@ function runOptions(command: Command): Command {
   return command
     .option('--sandbox', 'send to emulated vendors on this machine instead of the real ones')
     .option('--dry-run', 'build and plan, but publish and send nothing')
+    .option('--due', 'only syncs whose `every:` has passed since their last run; nothing where none is due')
     .option('--full-refresh', 'read every source whole and solve identity anew; ids stay')
     .option('--max-changes <number>', 'send at most so many creates and updates, and no removals')
 }

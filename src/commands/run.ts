@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { manifestOf } from '../catalog/manifest.ts'
 import { run as runPipeline } from '../pipeline.ts'
-import type { Report } from '../report.ts'
+import { failureCode, type Report } from '../report.ts'
 import { writeJson } from './artifacts.ts'
 import { atDesk, type Call, type Desk } from './command.ts'
+import { visible } from './layout.ts'
 import { printFailure } from './print-diagnostics.ts'
 import { printRun } from './print-run.ts'
 
@@ -17,19 +18,37 @@ export function run(call: Call): Promise<number> {
   })
 }
 
-/** Where nothing was run, the last report stays what it was. */
-async function writeArtifacts({ request, seen }: Desk, report: Report): Promise<void> {
+/** The manifest and the last report, in `.cdp/`. Where nothing was run, the last report stays what it was. */
+export async function writeArtifacts({ request, seen }: Desk, report: Report): Promise<void> {
   if (seen.project === undefined) return
   const folder = join(request.directory, '.cdp')
   await writeJson(join(folder, 'manifest.json'), manifestOf(seen.project))
-  if (report.exit_code !== 2) await writeJson(join(folder, 'run_results.json'), report)
+  if (report.exit_code !== 2 && !isLockedOut(seen)) await writeJson(join(folder, 'run_results.json'), report)
 }
 
-function show({ call, screen, seen }: Desk, report: Report): void {
+/** Another run holds what this one would have to open. It will report; this one did nothing. */
+function isLockedOut({ failures }: Desk['seen']): boolean {
+  return failures.some((one) => failureCode(one) === 5)
+}
+
+/** Tells of a run: its failures on stderr, the report on stdout. */
+export function show({ call, screen, seen }: Desk, report: Report): void {
+  if (isLockedOut(seen)) {
+    // Nothing is wrong: a schedule that is tighter than its work must not fill a mailbox.
+    const [first] = seen.failures.flatMap(({ diagnostics }) => diagnostics)
+    if (call.options.json) screen.document(report)
+    else if (!call.options.quiet)
+      screen.tell([visible(`Another run is at work, and nothing was done: ${lowered(first?.message ?? '')}`)])
+    return
+  }
   for (const failure of seen.failures) screen.tell(printFailure(failure, screen.err))
   if (call.options.json) screen.document(report)
   else if (report.exit_code !== 2 && !call.options.quiet)
     screen.print(printRun(report, { page: screen.out, failures: seen.failures, next: nextCommands(call, report) }))
+}
+
+function lowered(sentence: string): string {
+  return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`
 }
 
 /** What somebody may want to type after a run that went well. */

@@ -12,6 +12,7 @@ import type { Clock, Fetch, World } from '../world.ts'
 export function openEnvironment(
   progress: (event: Progress) => void,
   signal: AbortSignal,
+  hurry?: AbortSignal,
 ): { readonly environment: Environment; readonly close: () => Promise<void> } {
   const { fetch, close } = openFetch()
   const holder = `${hostname()}:${process.pid}@${machine()}`
@@ -23,8 +24,10 @@ export function openEnvironment(
     openSandbox: async (options) => (await import('../connectors/sandbox/index.ts')).openSandbox(options),
     progress,
     signal,
+    hurry,
     holder,
     isDead: (other) => isDead(other),
+    isAlive: (other) => isAlive(other),
     runId: () => runId(new Date()),
   }
   return { environment, close }
@@ -68,14 +71,24 @@ export function runId(now: Date): string {
  * process ids, can be known to be; two containers may share a host name.
  */
 export function isDead(holder: string): boolean {
+  return fateOf(holder) === 'dead'
+}
+
+/** Does the process that holds a lease provably run? */
+export function isAlive(holder: string): boolean {
+  return fateOf(holder) === 'alive'
+}
+
+function fateOf(holder: string): 'alive' | 'dead' | 'unknown' {
   const [, host, pid, where] = /^(.*):(\d+)@([0-9a-f]+)$/.exec(holder) ?? []
-  if (host !== hostname() || where !== machine()) return false
+  if (host !== hostname() || where !== machine()) return 'unknown'
   try {
     // Signal 0 is never delivered: it only asks whether there is such a process.
     process.kill(Number(pid), 0)
-    return false
+    return 'alive'
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+    // Any other refusal means that there is a process, of another user.
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH' ? 'dead' : 'alive'
   }
 }
 

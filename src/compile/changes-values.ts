@@ -20,7 +20,7 @@ export interface Sent {
 }
 
 /** The fields of a sync over a row `p` of its audience, in the order of the YAML. */
-export function sentFields(sync: Sync, print: PrintContext): readonly Sent[] {
+export function sentFields(sync: Pick<Sync, 'fields'>, print: PrintContext): readonly Sent[] {
   return sync.fields.map(({ theirs, onNull, write, value }: SyncField) => ({
     name: theirs,
     onNull,
@@ -109,7 +109,8 @@ function readable(value: Sql, type: ValueType, dialect: Dialect): Sql {
   return dialect.jsonText(dialect.concat([text('{"v":'), dialect.json(value, type), text('}')]), 'v')
 }
 
-function traitType(project: Pick<Project, 'entities'>, entity: string, trait: string): ValueType {
+/** The type of a trait or built-in column; `unknown` where there is none of that name. */
+export function traitType(project: Pick<Project, 'entities'>, entity: string, trait: string): ValueType {
   const of = project.entities.get(entity)
   const columns = of ? [...builtInColumns(project, of), ...traitColumns(of.traits)] : []
   return columns.find(({ name }) => name === trait)?.type ?? 'unknown'

@@ -1,6 +1,6 @@
 import type { Sync } from '../project/project.ts'
 import { from, id, join, lines, parameter, type Sql, Steps, sql, text, unionAll } from '../sql/sql.ts'
-import { type Audience, audienceOf } from './changes-audience.ts'
+import { type Audience, addAudience } from './changes-audience.ts'
 import {
   fingerprintOf,
   hasNoKey,
@@ -24,23 +24,26 @@ export interface ChangesOf {
   readonly matchFields: ReadonlySet<string>
   /** Does the destination take all rows whenever one changed? */
   readonly whole: boolean
+  /** The fields under which rows were acknowledged: those that still match under them are rebased, not sent. */
+  readonly before?: Sync['fields'] | undefined
 }
 
 /**
  * The plan of a sync: what differs between its audience in one build and what its destination acknowledged, in order.
- * Parameters: `sync`, `fence` (0: no lease, for the eyes only), `max_changes` (null: no limit).
+ * Parameters: `sync`, `fence` (0: no lease, for the eyes only), `max_changes` (null: no limit), `hold_removals`.
  *
- * `verdict` is create, update or remove for what is to be sent; left, returned or forgotten for facts that are only
- * merged; and held, waiting, duplicate, nameless, pending or owed for what is kept back. `seq` counts what is to be sent
- * from 1, removals first; the rest follows.
+ * `verdict` is create, update or remove for what is to be sent; left, returned, forgotten or rebased for facts that are
+ * only merged; and held, waiting, duplicate, nameless, pending, listed or owed for what is kept back. `seq` counts what
+ * is to be sent from 1, removals first; the rest follows. `act` says why a row is removed: leave, or withdraw where its
+ * person may no longer be contacted. Listed are those whom no act of the destination can withdraw.
  */
 export function planQuery(of: ChangesOf): Sql {
-  const { context, sync, tables } = of
+  const { context, tables } = of
   const limit = maxChanges(context)
   const steps = new Steps()
-  const audience = audienceOf(context, sync)
+  const audience = addAudience(steps, of)
   const duplicated = addDuplicated(steps, of, audience)
-  const compared = addCompared(steps, of, addMembers(steps, of, audience, duplicated))
+  const compared = addCompared(steps, of, audience, addMembers(steps, of, audience, duplicated))
   const described = addDescribed(steps, of, audience, compared)
   const judged = addJudged(steps, of, described, addNameless(steps, of, audience, duplicated))
   const ranked = addRanked(steps, context, judged)
@@ -63,8 +66,10 @@ export function planQuery(of: ChangesOf): Sql {
 /** Columns of a plan after `seq` and `verdict`. */
 const PLAN_COLUMNS = [
   'op',
+  'act',
   'in_audience',
   'copies',
+  'claims',
   'key_hash',
   'key_json',
   'profile_id',
@@ -83,7 +88,7 @@ export function wholeQuery(of: ChangesOf): Sql {
   const { context, sync } = of
   const { dialect, project } = context
   const steps = new Steps()
-  const audience = audienceOf(context, sync)
+  const audience = addAudience(steps, of)
   const duplicated = addDuplicated(steps, of, audience)
   const keyed = steps.add(
     'keyed',
@@ -94,6 +99,7 @@ export function wholeQuery(of: ChangesOf): Sql {
         sql`${objectOf(sentFields(sync, audience.print), dialect)} as payload`,
       ],
       audience.included,
+      sql`not (${audience.isBarred})`,
       sql`not ${hasNoKey(sync)}`,
     ),
   )
@@ -111,7 +117,11 @@ function addDuplicated(steps: Steps, { context, sync }: ChangesOf, audience: Aud
     'keys that several profiles claim: which of them is meant cannot be known',
     sql`
       ${audience.select(
-        [sql`${keyJson(context.project, sync, context.dialect)} as key_json`, sql`count(*) as copies`],
+        [
+          sql`${keyJson(context.project, sync, context.dialect)} as key_json`,
+          sql`count(*) as copies`,
+          sql`${context.dialect.aggregate('count', undefined, sql`not (${audience.isBarred})`)} as claims`,
+        ],
         audience.included,
         sql`not ${hasNoKey(sync)}`,
       )}
@@ -127,7 +137,7 @@ function singleOnly(duplicated: Sql | undefined): Sql {
     where key_json not in (select key_json from ${duplicated})`
 }
 
-function addCompared(steps: Steps, of: ChangesOf, members: Sql): Sql {
+function addCompared(steps: Steps, of: ChangesOf, audience: Audience, members: Sql): Sql {
   const { tables } = of
   return steps.add(
     'compared',
@@ -136,18 +146,24 @@ function addCompared(steps: Steps, of: ChangesOf, members: Sql): Sql {
       select
         coalesce(m.key_json, s.key_json) as key_json,
         coalesce(m.profile_id, s.profile_id) as profile_id,
-        m.key_json is not null as in_audience,
+        coalesce(m.claims = m.copies, false) as in_audience,
         coalesce(m.copies, 0) as copies,
+        coalesce(m.claims, 0) as claims,
+        ${IS_BARRED} as is_barred,
         m.fp, s.fp as known_fp, s.ident, s.dest_id, s.rev, s.hold_until, s.tried_fp, s.next_retry_at,
         ${verdict(of)} as verdict
       from ${members} as m
-      full outer join ${from(tables.snapshot)} as s on s.key_json = m.key_json`,
+      full outer join ${from(tables.snapshot)} as s on s.key_json = m.key_json
+      left join ${audience.barred} as b on b.profile_id = s.profile_id`,
   )
 }
 
+/** Whoever has the key now decides; where nobody has it, the person to whom it was sent. */
+const IS_BARRED = sql`coalesce(m.claims < m.copies, b.profile_id is not null)`
+
 /** One row a key of the audience. */
 function addMembers(steps: Steps, of: ChangesOf, audience: Audience, duplicated: Sql | undefined): Sql {
-  const { context, sync } = of
+  const { context, sync, before } = of
   const { dialect, project } = context
   const lasting = sentFields(sync, audience.print).filter((field) => field.write === 'always')
   const keyed = steps.add(
@@ -157,8 +173,12 @@ function addMembers(steps: Steps, of: ChangesOf, audience: Audience, duplicated:
       [
         sql`${keyJson(project, sync, dialect)} as key_json`,
         sql`1 as copies`,
+        sql`case when ${audience.isBarred} then 0 else 1 end as claims`,
         sql`p.profile_id`,
         sql`${fingerprintOf(lasting, dialect)} as fp`,
+        ...(before === undefined
+          ? []
+          : [sql`${fingerprintOf(sentFields({ fields: before }, audience.print), dialect)} as old_fp`]),
       ],
       audience.included,
       sql`not ${hasNoKey(sync)}`,
@@ -166,30 +186,45 @@ function addMembers(steps: Steps, of: ChangesOf, audience: Audience, duplicated:
   )
   if (duplicated === undefined) return keyed
   const nothing = dialect.cast(sql`null`, 'text')
+  const values = ['profile_id', 'fp', ...(before === undefined ? [] : ['old_fp'])]
   return steps.add(
     'members',
     'one row a key',
     sql`
-      select key_json, copies, profile_id, fp
+      select key_json, copies, claims, ${join(values.map(id))}
       from ${keyed}${singleOnly(duplicated)}
       union all
-      select key_json, copies, ${nothing} as profile_id, ${nothing} as fp
+      select key_json, copies, claims, ${join(values.map((name) => sql`${nothing} as ${id(name)}`))}
       from ${duplicated}`,
   )
 }
 
 /** The mode's table of design section 7, as one case. Null: nothing to do. */
-function verdict({ sync: { mode, onLeave }, whole }: ChangesOf): Sql {
+function verdict({ sync, whole, before }: ChangesOf): Sql {
+  const { mode, onLeave } = sync
   const fresh = mode === 'update' ? sql`'update'` : sql`'create'`
   const changes = mode !== 'insert' && mode !== 'append'
+  const differs = before === undefined ? sql`'update'` : sql`case when s.fp = m.old_fp then 'rebased' else 'update' end`
   return sql`
     case
+      when ${IS_BARRED} then ${withdrawn(sync, whole)}
       when m.copies > 1 then ${whole ? sql`case when s.fp is not null then 'forgotten' else 'duplicate' end` : sql`'duplicate'`}
       when s.state = 'submitted' then 'pending'
       ${gone(mode, onLeave !== undefined || whole)}
       when s.key_json is null or s.state in ('absent', 'tomb') or (s.state = 'unknown' and not s.known) then ${fresh}
-      ${changes ? sql`when s.fp is distinct from m.fp then 'update'` : sql`when s.state = 'unknown' then null`}
+      ${changes ? sql`when s.fp is distinct from m.fp then ${differs}` : sql`when s.state = 'unknown' then null`}
       when s.state = 'left' then 'returned'
+    end`
+}
+
+/** What becomes of a key whose person may not be contacted. Also rows that were left where they are are withdrawn. */
+function withdrawn({ mode, onWithdraw }: Sync, whole: boolean): Sql {
+  const held = onWithdraw !== undefined || whole ? sql`'remove'` : sql`'listed'`
+  return sql`
+    case
+      when s.state = 'submitted' then 'pending'
+      ${mode === 'append' ? sql`` : sql`when s.state in ('synced', 'unknown', 'left') then ${held}`}
+      when m.copies > 1 then 'duplicate'
     end`
 }
 
@@ -233,7 +268,9 @@ function addDescribed(steps: Steps, of: ChangesOf, audience: Audience, compared:
         c.*,
         ${dialect.sha256Half(sql`c.key_json`)} as key_hash,
         case when c.verdict in ('create', 'update', 'remove') then c.verdict end as op,
+        case when c.verdict = 'remove' then case when c.is_barred then 'withdraw' else 'leave' end end as act,
         case
+          when c.verdict = 'remove' and c.is_barred then ${text(`remove ${leaveText({ onLeave: sync.onWithdraw })}`)}
           when c.verdict = 'remove' then ${text(`remove ${leaveText(sync)}`)}${onCreate(fingerprintOf(fields, dialect))}
           when c.verdict in ('create', 'update') then c.fp
         end as trying,
@@ -257,7 +294,7 @@ function identOf(match: Sql): Sql {
     end`
 }
 
-/** The leave action as text: a removal of another kind is another try. */
+/** The act of a removal as text: a removal of another kind is another try. */
 export function leaveText({ onLeave }: Pick<Sync, 'onLeave'>): string {
   return onLeave === undefined ? '' : JSON.stringify([onLeave.verb, onLeave.argument ?? null])
 }
@@ -284,7 +321,7 @@ function addJudged(steps: Steps, { context, whole }: ChangesOf, described: Sql, 
       select
         d.*,
         case
-          when n.profile_id is not null then ${whole ? sql`case when d.known_fp is not null then 'forgotten' else 'nameless' end` : sql`'nameless'`}
+          when n.profile_id is not null and not d.is_barred then ${whole ? sql`case when d.known_fp is not null then 'forgotten' else 'nameless' end` : sql`'nameless'`}
           when d.op is null then d.verdict
           when d.hold_until > ${dialect.clock()} then 'held'
           ${whole ? sql`` : waiting}
@@ -297,18 +334,17 @@ function addJudged(steps: Steps, { context, whole }: ChangesOf, described: Sql, 
 
 function addRanked(steps: Steps, context: Context, judged: Sql): Sql {
   const { dialect } = context
-  const limit = maxChanges(context)
   const sorted = steps.add(
     'sorted',
-    'removals before creations, because one may free what the other needs; with a limit there are no removals',
+    'removals before creations, because one may free what the other needs; with a limit or on hold there are none',
     sql`
       select
         j.*,
         case
-          when judgement = 'remove' then case when ${limit} is null then 0 else 3 end
+          when judgement = 'remove' then case when ${isSentNow(context)} then 0 else 3 end
           when judgement = 'create' then 1
           when judgement = 'update' then 2
-          when judgement in ('left', 'returned', 'forgotten') then 4
+          when judgement in (${marks()}) then 4
           else 5
         end as class
       from ${judged} as j`,
@@ -319,14 +355,28 @@ function addRanked(steps: Steps, context: Context, judged: Sql): Sql {
     sql`
       select
         row_number() over (order by class, key_hash) as place, class, judgement as verdict,
-        op, in_audience, copies, key_hash, key_json, profile_id,
-        case when op in ('create', 'update') then fp end as fp,
+        op, act, in_audience, copies, claims, key_hash, key_json, profile_id,
+        case when op in ('create', 'update') or judgement = 'rebased' then fp end as fp,
         trying as tried_fp,
         coalesce(rev, 0) + 1 as rev,
         new_ident as ident, payload, ident as old_ident, dest_id,
         ${dialect.sha256Half(idempotency(context))} as idempotency_key
       from ${sorted}`,
   )
+}
+
+/** Which removals are sent: with a limit none; on hold those of people who asked for it. */
+function isSentNow(context: Context): Sql {
+  return sql`${maxChanges(context)} is null and (act = 'withdraw' or not ${holdsRemovals(context)})`
+}
+
+/** Verdicts of facts that are only merged, for `in`. */
+export function marks(): Sql {
+  return join(['left', 'returned', 'forgotten', 'rebased'].map(text))
+}
+
+function holdsRemovals({ dialect }: Context): Sql {
+  return dialect.cast(parameter('hold_removals'), 'boolean')
 }
 
 function maxChanges({ dialect }: Context): Sql {

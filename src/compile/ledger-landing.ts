@@ -1,5 +1,6 @@
 import type { Dialect } from '../sql/dialect.ts'
 import { column, from, id, join, lines, parameter, type Sql, type Steps, sql, type Table } from '../sql/sql.ts'
+import { marks } from './changes.ts'
 import { REFUSAL_WAITS, SNAPSHOT_COLUMNS, type SnapshotColumn } from './ledger-tables.ts'
 
 // The rules by which a snapshot row changes. In the fragments, `n` is what happened to a key (see `addWeighed`), `s` is
@@ -44,7 +45,7 @@ export function landing(dialect: Dialect): Readonly<Record<SnapshotColumn, Sql>>
     profile_id: sql`coalesce(n.profile_id, s.profile_id)`,
     state: cases(
       [
-        [sql`n.is_upserted or n.outcome = 'returned'`, sql`'synced'`],
+        [sql`n.is_upserted or n.outcome in ('returned', 'rebased')`, sql`'synced'`],
         [sql`n.is_removed`, sql`'tomb'`],
         [sql`n.is_uncertain`, sql`'unknown'`],
         [sql`n.outcome in ('submitted', 'left')`, sql`n.outcome`],
@@ -60,7 +61,7 @@ export function landing(dialect: Dialect): Readonly<Record<SnapshotColumn, Sql>>
     ),
     fp: cases(
       [
-        [sql`n.is_upserted`, sql`n.fp`],
+        [sql`n.is_upserted or n.outcome = 'rebased'`, sql`n.fp`],
         [sql`n.is_removed or n.is_uncertain or n.outcome = 'forgotten'`, sql`null`],
       ],
       sql`s.fp`,
@@ -82,10 +83,7 @@ export function landing(dialect: Dialect): Readonly<Record<SnapshotColumn, Sql>>
     rev: cases([[written, sql`n.rev`]], sql`coalesce(s.rev, 0)`),
     last_fence: sql`n.fence`,
     last_run_id: sql`n.run_id`,
-    hold_until: cases(
-      [[sql`n.outcome in ('left', 'returned', 'forgotten', 'unsent')`, sql`s.hold_until`]],
-      sql`n.hold_until`,
-    ),
+    hold_until: cases([[sql`n.outcome in (${marks()}, 'unsent')`, sql`s.hold_until`]], sql`n.hold_until`),
     tried_fp: onRefusal(sql`n.tried_fp`, 'tried_fp'),
     fail_count: cases(
       [

@@ -1,5 +1,6 @@
 import type { Dialect } from '../sql/dialect.ts'
 import { column, from, id, lines, parameter, type Sql, Steps, sql } from '../sql/sql.ts'
+import { marks } from './changes.ts'
 import { addWeighed, asColumns, bothIdents, landing, mergeRows, runColumns } from './ledger-landing.ts'
 import { ACK_BLOCK, type LedgerTables, SNAPSHOT_COLUMNS, type SnapshotColumn } from './ledger-tables.ts'
 
@@ -45,7 +46,7 @@ export function mergeQuery(dialect: Dialect, tables: LedgerTables): Sql {
         p.key_hash, p.key_json, p.profile_id, p.op, p.fp, p.tried_fp, p.rev, p.ident,
         t.code, t.message, t.dest_id, t.job_id,
         case
-          when p.verdict in ('left', 'returned', 'forgotten') then p.verdict
+          when p.verdict in (${marks()}) then p.verdict
           when p.verdict <> p.op or p.op is null then null
           when t.outcome is not null then t.outcome
           when p.seq <= i.seq_hi then 'unknown'

@@ -3,7 +3,7 @@ import type { ValueType } from '../sql/dialect.ts'
 import type { Table } from '../sql/sql.ts'
 
 /** The version of the state tables' shape; kept in `meta`. */
-export const STATE_VERSION = 1
+export const STATE_VERSION = 2
 
 /** The tables that remember what destinations were sent. All lie in one schema; one per sync where rows are many. */
 export interface LedgerTables {
@@ -69,6 +69,10 @@ export const SYNC_COLUMNS = {
   settled_fence: 'bigint',
   active_run_id: 'text',
   updated_at: 'timestamp',
+  /** Since version 2; null until a run has ended. What rows were acknowledged under: key, fields, and their hash. */
+  key_spec: 'text',
+  mapping: 'text',
+  mapping_hash: 'text',
 } as const satisfies Columns
 
 export const EVENT_COLUMNS = {

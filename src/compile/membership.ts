@@ -2,6 +2,7 @@ import type { Entity, Segment } from '../project/project.ts'
 import { membershipsIn } from '../project/references.ts'
 import { HELD_OUT, hasVariantColumn, variantColumn } from '../project/segment-people.ts'
 import { column, from, id, join, lines, type Sql, type Steps, sql, stacked, text } from '../sql/sql.ts'
+import { mayColumn } from './barred.ts'
 import { printCondition } from './condition.ts'
 import type { Context } from './context.ts'
 import { printExpression } from './expression.ts'
@@ -93,10 +94,11 @@ function own({ name }: Segment, what: 'chosen' | 'side' | 'rank'): string {
   return `${name}.${what}`
 }
 
-function verdict({ where, exclude, waterfall }: Segment, print: PrintContext): Sql {
+function verdict({ where, exclude, waterfall, purpose }: Segment, print: PrintContext): Sql {
   const excluded = exclude.map((name) => sql`not ${print.member(name)}`)
   const ranked = waterfall.length === 0 ? [] : [anyOf(waterfall, print)]
-  const rest = [...excluded, ...ranked]
+  const may = purpose === undefined ? [] : [column('p', mayColumn(purpose))]
+  const rest = [...excluded, ...ranked, ...may]
   if (where === undefined) return join(rest, ' and ')
   const condition = block(sql`coalesce(`, sql`${printCondition(where, print)}, false`, sql`)`)
   return stacked([condition, ...rest.map((one) => sql`and ${one}`)])

@@ -7,7 +7,7 @@ import type { Sql, Statement, Table } from '../sql/sql.ts'
 export interface Model {
   /** Unique; the compiled file is `<name>.sql`. */
   readonly name: string
-  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'segments' | 'publish' | 'tests'
+  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'consent' | 'segments' | 'publish' | 'tests'
   /** Names of models whose tables this one reads. */
   readonly needs: readonly string[]
   readonly steps: readonly Step[]

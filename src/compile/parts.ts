@@ -81,11 +81,8 @@ function addedUp(steps: Steps, context: Context, entity: Entity, scan: Scan, fre
   const names = ['is_open', ...parts.map(({ name }) => name)]
   const all = (alias: string) => join([...nodes, ...names.map(id)].map((name) => sql`${id(alias)}.${name}`))
   const fromNames = identifierColumns(source, entity).map((_, index) => nodeName(index))
-  const settled = steps.add(
-    `${source.name}_settled`,
-    'what the last published build settled',
-    sql`select * from ${from(publishedParts(context, entity, source))} where not is_open`,
-  )
+  // Named twice rather than made a step: what is wide and used twice, a warehouse may hold in memory as a whole.
+  const settled = sql`${from(publishedParts(context, entity, source))} as s`
   const touched = steps.add(
     `${source.name}_touched`,
     'the combinations that have new rows',
@@ -97,8 +94,9 @@ function addedUp(steps: Steps, context: Context, entity: Entity, scan: Scan, fre
     unionAll([
       sql`
         select ${all('s')}
-        from ${settled} as s
-        join ${touched} as t on ${sameTuple(fromNames, 's', 't')}`,
+        from ${settled}
+        join ${touched} as t on ${sameTuple(fromNames, 's', 't')}
+        where not s.is_open`,
       sql`
         select ${all('s')}
         from ${fresh} as s`,
@@ -108,9 +106,9 @@ function addedUp(steps: Steps, context: Context, entity: Entity, scan: Scan, fre
     unionAll([
       sql`
         select ${all('s')}
-        from ${settled} as s
+        from ${settled}
         left join ${touched} as t on ${sameTuple(fromNames, 's', 't')}
-        where t.${id(nodeName(0))} is null`,
+        where not s.is_open and t.${id(nodeName(0))} is null`,
       sql`
         select
           ${lines([...nodes, sql`is_open`, ...folds(parts, 't')])}

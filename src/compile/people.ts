@@ -3,6 +3,7 @@ import type { Segment } from '../project/project.ts'
 import { eventsIn, membershipsIn, pastMembershipsIn, sequencesIn } from '../project/references.ts'
 import { hasVariantColumn, variantColumn } from '../project/segment-people.ts'
 import { from, id, lines, type Sql, sql, stacked } from '../sql/sql.ts'
+import { mayColumn } from './barred.ts'
 import type { Context } from './context.ts'
 import { eventColumn, pastColumn, sequenceColumn } from './events.ts'
 import { groupJoins } from './groups.ts'
@@ -24,6 +25,7 @@ export function peopleFrom(context: Context, { entity, where, segments }: Asked)
   const { project } = context
   const profiles = stacked([sql`${from(profileTable(project, entity))} as p`, ...groupJoins(context, where)])
   const members = new Set([...segments, ...membershipsIn(where)])
+  const purposes = new Set([...members].flatMap((name) => project.segments.get(name)?.purpose ?? []))
   const events = new Set([
     ...[...eventsIn(where)].map(eventColumn),
     ...[...sequencesIn(where)].map(sequenceColumn),
@@ -35,6 +37,7 @@ export function peopleFrom(context: Context, { entity, where, segments }: Asked)
     sql`profile_id as member_id`,
     ...[...members].flatMap((name) => answersOf(project.segments.get(name), name)),
     ...[...events].map(id),
+    ...[...purposes].map((purpose) => id(mayColumn(purpose))),
   ]
   return sql`
     ${profiles}

@@ -6,6 +6,7 @@ import type { Entity, Limit, Segment } from '../project/project.ts'
 import { HELD_OUT, hasVariantColumn, variantColumn } from '../project/segment-people.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { column, from, id, join, lines, type Sql, type Statement, Steps, sql, text } from '../sql/sql.ts'
+import { mayColumn } from './barred.ts'
 import { printCondition } from './condition.ts'
 import { type Context, statement } from './context.ts'
 import { anyOf } from './membership.ts'
@@ -36,7 +37,7 @@ export interface PreviewStatements {
 export interface PreviewLine {
   /** As the analyst wrote it, or what it comes to. */
   readonly text: string
-  readonly kind: 'where' | 'exclude' | 'waterfall' | 'split' | 'holdout' | 'limit'
+  readonly kind: 'where' | 'exclude' | 'waterfall' | 'purpose' | 'split' | 'holdout' | 'limit'
 }
 
 export interface PreviewColumn {
@@ -84,7 +85,7 @@ function testsOf(context: Context, segment: Segment): readonly Test[] {
 }
 
 /** What takes people out after the condition, in its order. */
-export function divisions({ name, waterfall, split, limit }: Segment, print: PrintContext): readonly Test[] {
+export function divisions({ name, waterfall, purpose, split, limit }: Segment, print: PrintContext): readonly Test[] {
   const held = split && rounded(1 - split.end)
   const isHeld = sql`coalesce(${column('s', variantColumn(name))} = ${text(HELD_OUT)}, false)`
   const kind = split?.variants.length === 0 ? 'holdout' : 'split'
@@ -95,6 +96,7 @@ export function divisions({ name, waterfall, split, limit }: Segment, print: Pri
   })
   return [
     ...(waterfall.length === 0 ? [] : [test('waterfall', waterfall.join(', '), anyOf(waterfall, print))]),
+    ...(purpose === undefined ? [] : [test('purpose', purpose, column('s', mayColumn(purpose)))]),
     ...(held === undefined ? [] : [test(kind, `${names}${held}% held out`, sql`not ${isHeld}`)]),
     ...(limit === undefined ? [] : [test('limit', limitText(limit), print.member(name))]),
   ]

@@ -3,6 +3,7 @@ import { from, id, parameter, type Sql, type Statement, sql, text, unionAll } fr
 import { type Context, statement } from './context.ts'
 import { publishGraph } from './identity/publish.ts'
 import { graphViews } from './identity/views.ts'
+import { forgetPlans } from './kept-builds.ts'
 import { clockTable, profileTable, publishedView, segmentsTable, stateTable } from './names.ts'
 import { publishParts } from './parts-mark.ts'
 import { forgetHistory, historyViews, publishHistory } from './segment-history.ts'
@@ -22,6 +23,7 @@ export function compilePublish(context: Context): readonly Statement[] {
     ...forgetHistory(context),
     ...entities.flatMap((entity) => views(context, entity)),
     ...segmentViews(context, entities),
+    forgetPlans(context),
     published(context),
   ]
 }

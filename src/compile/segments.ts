@@ -14,6 +14,7 @@ import {
   text,
   unionAll,
 } from '../sql/sql.ts'
+import { addBarred, mayColumn } from './barred.ts'
 import { type Context, making, profileJoin, statement } from './context.ts'
 import { eventColumnOf } from './event-columns.ts'
 import { conditionsOf, eventsOf, withoutRows } from './events.ts'
@@ -46,6 +47,7 @@ export function compileSegments(context: Context, entity: Entity): Model | undef
     kind: 'segments',
     needs: [
       `profiles/${entity.name}`,
+      ...(purposesOf(segments).length === 0 ? [] : [`consent/${entity.name}`]),
       ...[...groupTraits(saidOf(context, entity)).keys()].map((group) => `profiles/${group}`),
       ...sourceModels(
         context,
@@ -116,18 +118,33 @@ function lateTable(context: Context, entity: Entity, source: string): Table {
 
 function decided(context: Context, entity: Entity, segments: readonly Segment[]): Sql {
   const steps = new Steps()
+  const barred = purposesOf(segments).map((purpose): Barred => {
+    const table = addBarred(steps, context, entity, { purpose, traits: [] }, `${purpose}_`)
+    return { purpose, table, alias: `${purpose}_barred` }
+  })
   const facts = steps.add(
     'facts',
     'profiles and the answers of events (at most one row a profile each)',
-    factsQuery(context, entity),
+    factsQuery(context, entity, barred),
   )
   const last = addMembers(steps, context, entity, segments, facts)
   const { project } = context
   const events = [eventsOf, sequencesOf, pastsOf].flatMap((of) => [...of(project, entity).keys()])
   return steps.select(sql`
     select
-      ${lines([sql`profile_id`, ...segments.flatMap(answerOf), ...events.map(id)])}
+      ${lines([sql`profile_id`, ...segments.flatMap(answerOf), ...events.map(id), ...barred.map(({ purpose }) => id(mayColumn(purpose)))])}
     from ${last}`)
+}
+
+/** Who may not be contacted for a purpose. */
+interface Barred {
+  readonly purpose: string
+  readonly table: Sql
+  readonly alias: string
+}
+
+function purposesOf(segments: readonly Segment[]): readonly string[] {
+  return [...new Set(segments.flatMap(({ purpose }) => purpose ?? []))]
 }
 
 /** All that may speak of traits of groups. */
@@ -141,7 +158,7 @@ function answerOf(segment: Segment): readonly Sql[] {
   return hasVariantColumn(segment) ? [member, id(variantColumn(segment.name))] : [member]
 }
 
-function factsQuery(context: Context, entity: Entity): Sql {
+function factsQuery(context: Context, entity: Entity, barred: readonly Barred[]): Sql {
   const { project } = context
   const scans = scansOf(context, entity)
   const answers = [...eventsOf(project, entity)].map(([name, event]) => {
@@ -173,9 +190,14 @@ function factsQuery(context: Context, entity: Entity): Sql {
         sql`p.*`,
         ...[...answers, ...sequences, ...pasts].map((one) => sql`${one.value} as ${id(one.name)}`),
         ...groupFacts(spoken),
+        ...barred.map(({ purpose, alias }) => sql`${column(alias, 'profile_id')} is null as ${id(mayColumn(purpose))}`),
       ])}
     from ${from(profileTable(project, entity.name))} as p
-    ${stacked([...joins.map(({ alias, table }) => profileJoin(table, alias, 'p')), ...groupJoins(context, spoken)])}`
+    ${stacked([...joins.map(({ alias, table }) => profileJoin(table, alias, 'p')), ...groupJoins(context, spoken), ...barred.map(barredJoin)])}`
+}
+
+function barredJoin({ table, alias }: Barred): Sql {
+  return sql`left join ${table} as ${id(alias)} on ${column(alias, 'profile_id')} = p.profile_id`
 }
 
 /**

@@ -1,9 +1,11 @@
 import { from, parameter, printName, type Statement, sql } from '../sql/sql.ts'
 import { type Context, statement } from './context.ts'
 import { columnsOf, graphTables, type StateTable } from './identity/state.ts'
+import { plansTable } from './kept-builds.ts'
 import { stateTable } from './names.ts'
 import { partsMarks } from './parts-mark.ts'
 import { segmentTables } from './segment-history.ts'
+import { SUPPRESSION_COLUMNS, suppressionState } from './suppression.ts'
 
 /** Everything about builds that outlives them: created once, then only added to. */
 export interface BuildState {
@@ -154,7 +156,13 @@ function stateTables(context: Context): readonly StateTable[] {
         total: 'bigint',
       }),
     },
+    {
+      table: suppressionState(context),
+      reason: 'identifiers that nobody may contact, as hashes',
+      columns: columnsOf(SUPPRESSION_COLUMNS),
+    },
     partsMarks(context),
+    plansTable(context),
     ...segmentTables(context),
   ]
   return [...shared, ...[...project.entities.values()].flatMap((entity) => graphTables(context, entity))]

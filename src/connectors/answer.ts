@@ -9,6 +9,8 @@ import {
   NetworkError,
   type Receipt,
 } from './connector.ts'
+import { waitSaid } from './rate.ts'
+import { redacted } from './redact.ts'
 
 /** Sends a request and returns whatever was answered. No complete answer = DestinationError `transient`. */
 export async function ask(io: Pick<Io, 'fetch'>, request: HttpRequest): Promise<HttpResponse> {
@@ -16,18 +18,21 @@ export async function ask(io: Pick<Io, 'fetch'>, request: HttpRequest): Promise<
     return await io.fetch(request)
   } catch (error) {
     if (!(error instanceof NetworkError)) throw error
-    throw new DestinationError('transient', 'network', error.message, {
+    throw new DestinationError('transient', error.timedOut ? TIMEOUT : 'network', error.message, {
       applied: error.sent && request.method !== 'GET' ? 'maybe' : 'no',
       cause: error,
     })
   }
 }
 
+/** The code of a request whose time was up. */
+export const TIMEOUT = 'timeout'
+
 /** What an answer other than 2xx means where the vendor's own rules say nothing. `said` is the vendor's text. */
 export function failureOf(response: HttpResponse, said: string, now: Ms): DestinationError {
   const { status } = response
   const code = `http_${status}`
-  const wait = retryAfter(response, now)
+  const wait = waitSaid(response, now)
   const after = wait === undefined ? {} : { after: wait }
   if (status >= 300 && status < 400)
     return new DestinationError('config', 'redirect_refused', `Answered ${status}: redirects are not followed.`)
@@ -45,27 +50,6 @@ export function failureOf(response: HttpResponse, said: string, now: Ms): Destin
 
 /** Asked for something that is not there, or in a way that the server does not know: no other row would fare better. */
 const CONFIG = new Set([404, 405, 410, 501, 505])
-
-const LONGEST_WAIT: Ms = 15 * 60_000
-
-/**
- * Milliseconds that the answer asks to wait, at most 15 minutes: `Retry-After` as seconds or as an HTTP date. A date is
- * compared with the answer's own `Date`, so that a wrong clock on either side does no harm; `now` is used without one.
- */
-export function retryAfter(response: HttpResponse, now: Ms): Ms | undefined {
-  const said = response.headers['retry-after']?.trim()
-  if (said === undefined || said === '') return undefined
-  if (/^\d+(\.\d+)?$/.test(said)) return clamped(Number(said) * 1000)
-  // An HTTP date begins with its weekday; the parser itself would take much else for a date.
-  const until = /^[A-Za-z]{3}/.test(said) ? Date.parse(said) : Number.NaN
-  if (Number.isNaN(until)) return undefined
-  const answered = Date.parse(response.headers.date ?? '')
-  return clamped(until - (Number.isNaN(answered) ? now : answered))
-}
-
-function clamped(wait: Ms): Ms {
-  return Math.min(Math.max(wait, 0), LONGEST_WAIT)
-}
 
 /** The answer's JSON. A 2xx that cannot be read may have taken effect: DestinationError `transient`, applied maybe. */
 export function jsonOf(response: HttpResponse): Json {
@@ -105,26 +89,37 @@ export function listOf(value: Json | undefined, name: string): readonly Json[] {
 
 const LONGEST_TEXT = 200
 
+/** What is looked at of a text of which so little is shown. */
+const LONGEST_READ = 2_000
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
+const ESCAPES = /(?:\u001b\[|\u009b)[\d;?]*[A-Za-z]/g
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same
+const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
+
 /**
- * A vendor's text, fit for messages, logs and the ledger: without secrets, mail addresses, long numbers or characters
- * that steer a terminal, and at most 200 characters.
+ * A vendor's text, fit for messages, logs and the ledger: without secrets, mail addresses, long numbers, tokens or
+ * characters that steer a terminal, and at most 200 characters.
  */
 export function cleaned(text: string, secrets: readonly string[]): string {
-  const shown = mask(
-    text,
+  const read = text.length > LONGEST_READ ? text.slice(0, LONGEST_READ).replace(/\S+$/, '…') : text
+  const masked = mask(
+    read,
     secrets.map((one) => new Secret(one)),
   )
-    .replace(/[^\s@<>"(),;:]+@[^\s@<>"'(),;:]+/g, '<email>')
-    .replace(/\+?\d[\d ()./-]{6,}\d/g, '<number>')
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not reach a terminal
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, ' ')
-    .trim()
+  // Whole escape sequences first: what is left of one would hide where a token begins.
+  const shown = redacted(masked.replace(ESCAPES, ' ').replace(CONTROLS, ' ')).trim()
   return shown.length > LONGEST_TEXT ? `${shown.slice(0, LONGEST_TEXT - 1)}…` : shown
 }
 
 /** The receipt that an error stands for when it struck one row of several that were sent apart. */
 export function receiptOf(error: DestinationError): Receipt {
   if (error.kind === 'batch') return { outcome: 'refused', kind: 'row', code: error.code, message: error.message }
-  const after = error.after === undefined ? {} : { after: error.after }
-  return { outcome: 'again', code: error.code, applied: error.applied, ...after }
+  return againOf(error, error.applied)
+}
+
+/** The receipt of a row that was not refused by the error which struck it. */
+export function againOf({ kind, code, after }: DestinationError, applied: 'no' | 'maybe'): Receipt {
+  const wait = after === undefined ? {} : { after }
+  return { outcome: 'again', code, applied, ...wait, ...(kind === 'throttle' && { throttled: true }) }
 }

@@ -33,7 +33,16 @@ export interface Limit {
   readonly calls: number
   readonly perMs: Ms
   readonly inFlight: number
+  /** The calls of a whole day, where that is known: the guard `max_calls` looks at it. */
+  readonly perDay?: number
 }
+
+/** What an answer says about the account's rate, besides what became of its rows. */
+export type PaceHint =
+  /** The calls of a short time are used up: none starts before so long. */
+  | { readonly kind: 'pause'; readonly for: Ms }
+  /** What is left of a long quota is not ours: this run sends no more. `why` is a sentence. */
+  | { readonly kind: 'stop'; readonly why: string }
 
 /** A field that the vendor knows. `key` fields are those that a sync's `key:` may name. */
 export interface Field {
@@ -60,6 +69,8 @@ export interface Connector<A, T> {
   readonly settlesWithin: Ms
   /** `changes` = send() gets the difference; `whole` = replace() gets every row whenever one changed. */
   delivers(mode: Mode, into: T): 'changes' | 'whole'
+  /** True where keys that differ in case only are one: a row that is read back may have another case. */
+  readonly foldsKeys?: boolean
   /** Limits for the given volume (rows to upsert and to remove). */
   limits(
     account: A,
@@ -73,6 +84,13 @@ export interface Connector<A, T> {
    * key. Undefined where syncs share nothing (messages).
    */
   place(account: A, into: T): string | undefined
+  /**
+   * What authenticates the account, and at whom: destinations of one type for which it is equal share one rate. Kept as
+   * a hash only. Left out = all options of the account.
+   */
+  credential?(account: A): string
+  /** What any answer of the vendor, whatever its status, says about the account's rate; `now` is the wall clock. */
+  pace?(account: A, response: HttpResponse, now: Ms): PaceHint | undefined
   /** The folder that `Io.files` must reach, from the project root. Left out by connectors that write no files. */
   folder?(account: A): string
   open(account: A, io: Io): Channel<T>
@@ -108,13 +126,18 @@ export interface HttpResponse {
   readonly body: string
 }
 
-/** No complete answer came. `sent` tells whether any byte of the request may have reached the other side. */
+/**
+ * No complete answer came. `sent` tells whether any byte of the request may have reached the other side, `timedOut`
+ * whether the time was up: such a server is slow rather than gone.
+ */
 export class NetworkError extends Error {
   readonly sent: boolean
-  constructor(message: string, sent: boolean, cause?: unknown) {
-    super(message, { cause })
+  readonly timedOut: boolean
+  constructor(message: string, sent: boolean, more: { readonly timedOut?: boolean; readonly cause?: unknown } = {}) {
+    super(message, more.cause === undefined ? undefined : { cause: more.cause })
     this.name = 'NetworkError'
     this.sent = sent
+    this.timedOut = more.timedOut ?? false
   }
 }
 
@@ -136,17 +159,23 @@ export interface Channel<T> {
   send(batch: readonly Change[], into: T, slot: Slot): Promise<readonly Receipt[]>
   /** Changes whose requests cannot be shared get different partitions. */
   partition?(change: Change, into: T): string
-  /** What the destination holds for the given keys. */
-  read?(
-    keys: readonly Key[] | 'all',
-    into: T,
-  ): AsyncIterable<{ readonly key: Key; readonly fields: Readonly<Record<string, Json>> }>
+  /**
+   * What the destination holds for the given keys, or all of it, in no order; what it does not hold is left out. Changes
+   * nothing. Values may come in the vendor's own form (a number as text, null as empty text).
+   */
+  read?(keys: readonly Key[] | 'all', into: T): AsyncIterable<HeldRow>
   /** Replaces everything at the place by these rows (`delivers` = whole). */
   replace?(
     rows: AsyncIterable<{ readonly key: Key; readonly fields: Readonly<Record<string, Json>> }>,
     into: T,
   ): Promise<Receipt>
   poll?(job: JobId, into: T): Promise<JobState>
+}
+
+/** A row as the destination holds it, its key and fields named as the sync names them. */
+export interface HeldRow {
+  readonly key: Key
+  readonly fields: Readonly<Record<string, Json>>
 }
 
 /** Where a batch stands in its run. A batch that is tried again keeps its slot, so what is named after it is rewritten. */
@@ -198,7 +227,15 @@ export type Receipt =
       readonly code: string
       readonly message: string
     }
-  | { readonly outcome: 'again'; readonly code: string; readonly applied: 'no' | 'maybe'; readonly after?: Ms }
+  | {
+      readonly outcome: 'again'
+      readonly code: string
+      readonly applied: 'no' | 'maybe'
+      /** How long the vendor asks to wait, however long that is. */
+      readonly after?: Ms
+      /** It is the account that is too fast, not this row that is not ready. */
+      readonly throttled?: true
+    }
 
 /**
  * The only error that `send`, `replace`, `check` and `poll` throw on purpose.
@@ -209,6 +246,7 @@ export class DestinationError extends Error {
   readonly kind: 'auth' | 'config' | 'batch' | 'transient' | 'throttle'
   readonly code: string
   readonly applied: 'no' | 'maybe'
+  /** How long the vendor asks to wait, however long that is; Infinity = nobody knows, but not in this run. */
   readonly after: Ms | undefined
   constructor(
     kind: DestinationError['kind'],

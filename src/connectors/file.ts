@@ -6,6 +6,7 @@ import {
   DestinationError,
   defineConnector,
   type Files,
+  type HeldRow,
   type Io,
   type Json,
   type Key,
@@ -13,6 +14,7 @@ import {
   type Receipt,
   type Slot,
 } from './connector.ts'
+import { readCsv } from './csv.ts'
 
 // CSV is RFC 4180 in UTF-8 with LF and without a byte order mark (https://www.rfc-editor.org/rfc/rfc4180). An empty cell
 // is null, "" is empty text, so that both can be told apart; cells are not changed against spreadsheet formulas, because
@@ -75,11 +77,43 @@ function openFolder(io: Io): Channel<Into> {
       await writeRows(io.files, changeFile(into.file, slot), [OP, ...rowColumns], changeRows(batch))
       return batch.map((): Receipt => ({ outcome: 'written' }))
     },
+    read: (keys, into) => readBack(io, keys, into),
     replace: async (rows, into) => {
       await writeRows(io.files, into.file, rowColumns, wholeRows(rows))
       return { outcome: 'written' }
     },
   }
+}
+
+/** The rows of a mirror file; their values are text. Throws DestinationError `config` where there is no such file. */
+async function* readBack(io: Io, keys: readonly Key[] | 'all', into: Into): AsyncGenerator<HeldRow> {
+  const wrong = (message: string) => new DestinationError('config', 'no_read', message)
+  if (io.mode !== 'mirror') throw wrong('Only the file of a mirror can be read back: others hold changes.')
+  if (into.file.endsWith('.parquet')) throw wrong('A Parquet file cannot be read back; CSV and NDJSON can.')
+  const text = await io.files.read(into.file)
+  if (text === undefined) return
+  const { key: names, fields } = io.columns
+  const wanted =
+    keys === 'all' ? undefined : new Set(keys.map((key) => JSON.stringify(names.map((name) => textOf(key[name])))))
+  for (const row of into.file.endsWith('.csv') ? csvRows(text) : ndjsonRows(text)) {
+    const missing = names.find((name) => row[name] === undefined)
+    if (missing !== undefined) throw wrong(`The file "${into.file}" has no column "${missing}".`)
+    if (wanted && !wanted.has(JSON.stringify(names.map((name) => textOf(row[name]))))) continue
+    yield { key: only(row, names), fields: only(row, fields) }
+  }
+}
+
+function* csvRows(text: string): Generator<Row> {
+  const [header = [], ...rows] = readCsv(text.replace(/^\ufeff/, ''))
+  for (const row of rows) yield Object.fromEntries(header.map((name, index) => [name ?? '', row[index] ?? null]))
+}
+
+function* ndjsonRows(text: string): Generator<Row> {
+  for (const line of text.split('\n')) if (line !== '') yield JSON.parse(line) as Row
+}
+
+function only(row: Row, names: readonly string[]): Row {
+  return Object.fromEntries(names.map((name) => [name, row[name] ?? null]))
 }
 
 const OP = 'op'

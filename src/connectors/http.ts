@@ -1,6 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup as systemLookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
+import type { SecureContext } from 'node:tls'
 import type { Agent, Dispatcher } from 'undici'
 import type { Fetch } from '../world.ts'
 import { isPrivate } from './address.ts'
@@ -26,7 +27,8 @@ const CONNECT_MS = 10_000
  * Returns a `Fetch` over keep-alive HTTP/1.1. Redirects are not followed: a 3xx is an answer like any other. A name is
  * resolved once per connection, and what is connected to is the address that was checked, so a resolver that changes
  * its mind gains nothing. Without `allowPrivate` only https to public addresses passes; certificates are always checked.
- * A refused request throws DestinationError `config`; all else that yields no complete answer throws NetworkError.
+ * A refused request, or a certificate that is not accepted, throws DestinationError `config`; all else that yields no
+ * complete answer throws NetworkError.
  */
 export function createFetch(options: HttpOptions = {}): Fetch & { close(): Promise<void> } {
   const agents = new Map<boolean, Promise<Agent>>()
@@ -35,9 +37,10 @@ export function createFetch(options: HttpOptions = {}): Fetch & { close(): Promi
     agents.set(allowPrivate, known)
     return known
   }
-  const fetch: Fetch = async (request, { allowPrivate }) => {
+  const fetch: Fetch = async (request, { allowPrivate, signal }) => {
     const url = checkUrl(request.url, allowPrivate)
-    return exchange(await agentFor(allowPrivate), url, request, request.timeout ?? options.timeout ?? 60_000)
+    const agent = await agentFor(allowPrivate)
+    return exchange({ agent, url, request, timeout: request.timeout ?? options.timeout ?? 60_000, signal })
   }
   return Object.assign(fetch, {
     close: async () => {
@@ -67,18 +70,21 @@ async function openAgent(options: HttpOptions, allowPrivate: boolean): Promise<A
       timeout: CONNECT_MS,
       // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
       rejectUnauthorized: true,
-      minVersion: 'TLSv1.2',
+      minVersion: MIN_VERSION,
       lookup: checkedLookup(options.resolve ?? resolveBySystem, allowPrivate),
-      ...(options.ca !== undefined && { ca: await withSystemRoots(options.ca) }),
+      ...(options.ca !== undefined && { secureContext: await trusting(options.ca) }),
     },
   })
 }
 
 const resolveBySystem: Resolve = (host) => systemLookup(host, { all: true, verbatim: true })
 
-async function withSystemRoots(ca: string): Promise<string[]> {
-  const { rootCertificates } = await import('node:tls')
-  return [...rootCertificates, ca]
+const MIN_VERSION = 'TLSv1.2'
+
+/** Made once: to read all certificates of the system for every connection would take longer than its handshake. */
+async function trusting(ca: string): Promise<SecureContext> {
+  const { createSecureContext, rootCertificates } = await import('node:tls')
+  return createSecureContext({ ca: [...rootCertificates, ca], minVersion: MIN_VERSION })
 }
 
 /** The resolver that sockets use. One private address among several is enough to refuse the name. */
@@ -98,22 +104,37 @@ function checkedLookup(resolve: Resolve, allowPrivate: boolean): LookupFunction 
   }
 }
 
-function exchange(agent: Agent, url: URL, request: HttpRequest, timeout: Ms): Promise<HttpResponse> {
+interface Exchange {
+  readonly agent: Agent
+  readonly url: URL
+  readonly request: HttpRequest
+  readonly timeout: Ms
+  readonly signal: AbortSignal | undefined
+}
+
+function exchange({ agent, url, request, timeout, signal }: Exchange): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     let sent = false
     let controller: Dispatcher.DispatchController | undefined
     const late = AbortSignal.timeout(timeout)
-    const fail = (error: unknown) => {
+    const end = () => {
       late.removeEventListener('abort', expire)
-      reject(meaningOf(error) ?? noAnswer(request, url, sent, error))
+      signal?.removeEventListener('abort', cut)
     }
-    const expire = () => {
-      const error = new Error(`no answer within ${timeout} ms`)
+    const fail = (error: unknown) => {
+      end()
+      reject(meaningOf(error, url) ?? noAnswer(request, url, sent, error))
+    }
+    const giveUp = (error: Error) => {
       // Still waiting for a connection: there is nothing to abort yet, `onRequestStart` will.
       if (controller) controller.abort(error)
       fail(error)
     }
+    const expire = () => giveUp(new Overdue(`no answer within ${timeout} ms`))
+    const cut = () => giveUp(new Error('interrupted'))
     late.addEventListener('abort', expire, { once: true })
+    signal?.addEventListener('abort', cut, { once: true })
+    if (signal?.aborted) return cut()
     const answer: { status: number; headers: Record<string, string>; chunks: Buffer[] } = {
       status: 0,
       headers: {},
@@ -122,7 +143,7 @@ function exchange(agent: Agent, url: URL, request: HttpRequest, timeout: Ms): Pr
     agent.dispatch(dispatchOptions(url, request, timeout), {
       onRequestStart: (started) => {
         controller = started
-        if (late.aborted) started.abort(new Error('too late to send'))
+        if (late.aborted || signal?.aborted) started.abort(new Error('too late to send'))
         else sent = true
       },
       onResponseStart: (_, status, headers) => {
@@ -133,7 +154,7 @@ function exchange(agent: Agent, url: URL, request: HttpRequest, timeout: Ms): Pr
         answer.chunks.push(chunk)
       },
       onResponseEnd: () => {
-        late.removeEventListener('abort', expire)
+        end()
         resolve({ status: answer.status, headers: answer.headers, body: Buffer.concat(answer.chunks).toString('utf8') })
       },
       onResponseError: (_, error) => fail(error),
@@ -141,13 +162,43 @@ function exchange(agent: Agent, url: URL, request: HttpRequest, timeout: Ms): Pr
   })
 }
 
-/** What no second attempt would mend: an address that is refused, a header that cannot be sent. */
-function meaningOf(error: unknown): DestinationError | undefined {
+/** The time was up. */
+class Overdue extends Error {}
+
+/** What no second attempt would mend: an address or a certificate that is refused, a header that cannot be sent. */
+function meaningOf(error: unknown, url: URL): DestinationError | undefined {
   if (error instanceof DestinationError) return error
-  if (!(error instanceof Error) || (error as NodeJS.ErrnoException).code !== 'UND_ERR_INVALID_ARG') return undefined
+  if (!(error instanceof Error)) return undefined
+  const code = (error as NodeJS.ErrnoException).code ?? ''
+  if (CERTIFICATE.has(code)) {
+    const message = `The certificate of "${url.host}" is not accepted (${code}); nothing was sent.`
+    return new DestinationError('config', 'certificate_refused', message)
+  }
   // The client's own words name the header and never its value.
-  return new DestinationError('config', 'bad_request', `The request cannot be sent: ${error.message}.`)
+  if (code === 'UND_ERR_INVALID_ARG')
+    return new DestinationError('config', 'bad_request', `The request cannot be sent: ${error.message}.`)
+  return undefined
 }
+
+// https://nodejs.org/api/tls.html#x509-certificate-error-codes
+const CERTIFICATE = new Set([
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_CHAIN_TOO_LONG',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'HOSTNAME_MISMATCH',
+])
 
 function dispatchOptions(url: URL, request: HttpRequest, timeout: Ms): Dispatcher.DispatchOptions {
   return {
@@ -172,8 +223,19 @@ function joined(headers: NodeJS.Dict<string | string[]>): Record<string, string>
 
 /** Names the host, never path or query: those may hold a token. */
 function noAnswer(request: HttpRequest, url: URL, sent: boolean, cause: unknown): NetworkError {
-  return new NetworkError(`${request.method} ${url.host}: ${reasonOf(cause)}`, sent, cause)
+  return new NetworkError(`${request.method} ${url.host}: ${reasonOf(cause)}`, sent, {
+    timedOut: isOverdue(cause),
+    cause,
+  })
 }
+
+function isOverdue(error: unknown): boolean {
+  return (
+    error instanceof Overdue || (error instanceof Error && OVERDUE.has((error as NodeJS.ErrnoException).code ?? ''))
+  )
+}
+
+const OVERDUE = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT'])
 
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'no answer'

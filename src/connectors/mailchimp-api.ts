@@ -1,5 +1,7 @@
-import { ask, cleaned, failureOf, retryAfter, textOf, tryJson } from './answer.ts'
+import { createHash } from 'node:crypto'
+import { ask, cleaned, failureOf, textOf, tryJson } from './answer.ts'
 import { DestinationError, type HttpRequest, type HttpResponse, type Io, type Json } from './connector.ts'
+import { waitSaid } from './rate.ts'
 
 export interface ApiAccount {
   readonly api_key: string
@@ -40,12 +42,18 @@ function failure(response: HttpResponse, secrets: readonly string[], io: Io): De
   const problem = tryJson(response.body)
   const said = cleaned([textOf(problem, 'title'), textOf(problem, 'detail')].filter(Boolean).join(': '), secrets)
   if (response.status === 403 && problem === undefined) {
-    const after = retryAfter(response, io.now())
+    const after = waitSaid(response, io.now())
     return new DestinationError('throttle', 'http_403', 'Answered 403 without saying why: too many requests.', {
       ...(after !== undefined && { after }),
     })
   }
   return failureOf(response, said, io.now())
+}
+
+/** The path of a contact: the MD5 of the lower-cased address names it. */
+export function memberPath(list: string, address: string): string {
+  const hash = createHash('md5').update(address.trim().toLowerCase()).digest('hex')
+  return `/lists/${encodeURIComponent(list)}/members/${hash}`
 }
 
 export function isOk(response: HttpResponse): boolean {

@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { secret } from '../secret.ts'
-import { jsonOf, listOf, receiptOf, textOf, tryJson } from './answer.ts'
+import { againOf, jsonOf, listOf, receiptOf, textOf, tryJson } from './answer.ts'
 import {
   type Change,
   type Channel,
@@ -15,7 +14,8 @@ import {
   type Limit,
   type Receipt,
 } from './connector.ts'
-import { type Api, isOk, openApi } from './mailchimp-api.ts'
+import { type Api, isOk, memberPath, openApi } from './mailchimp-api.ts'
+import { readMembers } from './mailchimp-read.ts'
 
 // Vendor facts, https://mailchimp.com/developer/marketing/docs/fundamentals/ and …/marketing/api/list-members/:
 // - At most 500 members a call, 10 simultaneous connections a key (429 above), 120 s a request, no rate headers.
@@ -74,6 +74,7 @@ export const mailchimp = defineConnector<Account, Into>({
   erase: 'permanent',
   settlesWithin: 5 * 60_000,
   delivers: () => 'changes',
+  foldsKeys: true,
   limits: () => {
     const limit: Limit = { rows: 500, bytes: 4 * 1024 * 1024, calls: 100, perMs: 1_000, inFlight: BATCHES }
     return { upsert: limit, remove: { ...limit, rows: 100 } }
@@ -83,6 +84,7 @@ export const mailchimp = defineConnector<Account, Into>({
     open: true,
   }),
   place: (_, into) => `mailchimp list ${into.list}`,
+  credential: (account) => account.api_key,
   open: (account, io) => {
     const api = openApi(account, io)
     return {
@@ -91,6 +93,7 @@ export const mailchimp = defineConnector<Account, Into>({
         if (batch.length === 0) return []
         return batch[0]?.op === 'remove' ? remove(api, batch, into) : write(api, batch, into, io.mode)
       },
+      read: (keys, into) => readMembers(api, keys, into.list),
     } satisfies Channel<Into>
   },
 })
@@ -205,7 +208,7 @@ function errorReceipt(error: Json, api: Pick<Api, 'cleaned'>): Receipt | 'exists
 async function put(api: Api, change: Change, into: Into, mode: Io['mode']): Promise<Receipt> {
   const body = { email_address: addressOf(change), merge_fields: mergeFields(change) }
   // A contact that exists may lack a required field that this change does not speak of.
-  const path = `${memberPath(change, into)}?skip_merge_validation=true`
+  const path = `${memberPath(into.list, addressOf(change))}?skip_merge_validation=true`
   const answer =
     mode === 'update'
       ? await api.request('PATCH', path, body)
@@ -226,7 +229,7 @@ async function remove(api: Api, batch: readonly Change[], into: Into): Promise<r
 }
 
 async function leave(api: Api, change: Change, into: Into): Promise<Receipt> {
-  const path = memberPath(change, into)
+  const path = memberPath(into.list, addressOf(change))
   const argument = change.leave?.argument
   switch (change.leave?.verb) {
     case 'add_tag':
@@ -253,7 +256,7 @@ async function tag(
 ): Promise<Receipt> {
   // is_syncing keeps automations that a tag would start from starting.
   const body = { tags: names.map((name) => ({ name, status })), is_syncing: true }
-  const answer = await api.request('POST', `${memberPath(change, into)}/tags`, body)
+  const answer = await api.request('POST', `${memberPath(into.list, addressOf(change))}/tags`, body)
   return isOk(answer) ? { outcome: 'written' } : singleReceipt(api, answer, into)
 }
 
@@ -306,14 +309,9 @@ async function eachApart(
   }
   await Promise.all(batch.map((change) => limit(one, change)))
   if (stop && !settled && receipts.size === 0) throw stop
-  const rest = stop && againNotApplied(stop)
+  const rest = stop && againOf(stop, 'no')
   if (rest) for (const change of batch) if (!receipts.has(change)) receipts.set(change, rest)
   return receipts
-}
-
-function againNotApplied(error: DestinationError): Receipt {
-  const after = error.after === undefined ? {} : { after: error.after }
-  return { outcome: 'again', code: error.code, applied: 'no', ...after }
 }
 
 function listFailure(api: Api, answer: HttpResponse, into: Into): DestinationError {
@@ -330,11 +328,6 @@ function mergeFields(change: Change): { readonly [tag: string]: Json } {
       value === null ? '' : typeof value === 'boolean' ? String(value) : value,
     ]),
   )
-}
-
-function memberPath(change: Change, into: Into): string {
-  const hash = createHash('md5').update(emailOf(change)).digest('hex')
-  return `/lists/${encodeURIComponent(into.list)}/members/${hash}`
 }
 
 function addressOf(change: Change): string {

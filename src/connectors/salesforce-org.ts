@@ -1,5 +1,12 @@
 import { ask, cleaned, failureOf, jsonOf, textOf, tryJson } from './answer.ts'
-import { DestinationError, type HttpRequest, type HttpResponse, type Io, type Json } from './connector.ts'
+import {
+  DestinationError,
+  type HttpRequest,
+  type HttpResponse,
+  type Io,
+  type Json,
+  type PaceHint,
+} from './connector.ts'
 
 export interface OrgAccount {
   readonly domain?: string | undefined
@@ -127,7 +134,20 @@ async function send(
   })
 }
 
-const QUOTA_WAIT = 15 * 60_000
+/**
+ * Every answer of the REST API counts the org's calls of the last 24 hours, whoever made them:
+ * `Sforce-Limit-Info: api-usage=18/5000`
+ * (https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/headers_api_usage.htm). The hours roll, so
+ * nobody knows when there will be more.
+ */
+export function quotaHint(response: HttpResponse, most: number): PaceHint | undefined {
+  const said = /(?:^|[\s,;])api-usage=(\d+)\/(\d+)/.exec(response.headers['sforce-limit-info'] ?? '')
+  const [used, all] = [Number(said?.[1]), Number(said?.[2])]
+  if (!(all > 0) || used < most * all) return undefined
+  const share = Math.round(most * 100)
+  const why = `The org has used ${used} of its ${all} API calls of 24 hours, and ${share} % is the most that we may use.`
+  return { kind: 'stop', why }
+}
 
 /** Errors come as a list of `{ errorCode, message }`. */
 function failure(response: HttpResponse, secrets: readonly string[], io: Io): DestinationError {
@@ -136,7 +156,8 @@ function failure(response: HttpResponse, secrets: readonly string[], io: Io): De
   const code = textOf(first, 'errorCode')
   const said = cleaned([code, textOf(first, 'message')].filter(Boolean).join(': '), secrets)
   // A 403 by status, yet a quota: the org's calls of the last 24 hours are used up.
-  if (code === 'REQUEST_LIMIT_EXCEEDED') return new DestinationError('throttle', code, said, { after: QUOTA_WAIT })
+  if (code === 'REQUEST_LIMIT_EXCEEDED')
+    return new DestinationError('throttle', code, said, { after: Number.POSITIVE_INFINITY })
   if (code === 'API_DISABLED_FOR_ORG') return new DestinationError('config', code, said)
   return failureOf(response, said, io.now())
 }

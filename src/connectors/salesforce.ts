@@ -12,7 +12,8 @@ import {
   type Limit,
   type Receipt,
 } from './connector.ts'
-import { type Org, openOrg } from './salesforce-org.ts'
+import { type Org, openOrg, quotaHint } from './salesforce-org.ts'
+import { chunked, readRecords, recordsOf, soqlText } from './salesforce-query.ts'
 
 // Vendor facts, https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 // (resources_composite_sobjects_collections_upsert.htm and its neighbours):
@@ -20,6 +21,7 @@ import { type Org, openOrg } from './salesforce-org.ts'
 //   in the order of the request; with `allOrNone: false` a bad record does not hold up the others.
 // - null clears a field; a parent is named by its external id in a nested object.
 // - Deleting and updating go by record id, 200 a call; a deleted record stays 15 days in the recycle bin.
+// - How many API calls an org has a day depends on edition and licences: `GET /limits`, DailyApiRequests. So it is asked.
 // - External ids of text are compared without regard to case unless the field says otherwise.
 
 const account = z
@@ -37,6 +39,12 @@ const account = z
       .regex(/^\d+\.0$/, 'must look like 67.0')
       .default('67.0')
       .meta({ description: 'Version of the REST API.' }),
+    daily_calls: z.number().int().positive().optional().meta({
+      description: 'API calls that the org allows in 24 hours, for the guard `max_calls`. Default: not known.',
+    }),
+    max_api_usage: z.number().gt(0).lte(1).default(0.8).meta({
+      description: "Share of the org's API calls of 24 hours, used by anybody, at which a run sends no more.",
+    }),
   })
   .refine((one) => (one.domain === undefined) !== (one.instance_url === undefined), {
     message: 'needs either "domain" or "instance_url"',
@@ -82,9 +90,15 @@ export const salesforce = defineConnector<Account, Into>({
   erase: 'remove',
   settlesWithin: 5 * 60_000,
   delivers: () => 'changes',
-  limits: () => ({ upsert: LIMIT, remove: LIMIT }),
+  foldsKeys: true,
+  limits: ({ daily_calls: perDay }) => {
+    const limit = perDay === undefined ? LIMIT : { ...LIMIT, perDay }
+    return { upsert: limit, remove: limit }
+  },
   fields: () => ({ known: [], open: true }),
   place: (account, into) => `salesforce ${account.instance_url ?? account.domain} ${into.object}`,
+  credential: (account) => JSON.stringify([account.instance_url ?? account.domain, account.client_id]),
+  pace: (account, response) => quotaHint(response, account.max_api_usage),
   open: (account, io) => {
     const org = openOrg(account, io)
     return {
@@ -96,6 +110,10 @@ export const salesforce = defineConnector<Account, Into>({
         if (!first) return []
         if (first.op === 'remove') return remove(org, batch, into)
         return io.mode === 'update' ? update(org, batch, into) : upsert(org, batch, into)
+      },
+      read: (keys, into) => {
+        const place = { object: into.object, key: keyField(io.columns.key), fields: io.columns.fields }
+        return readRecords(org, keys, place)
       },
     } satisfies Channel<Into>
   },
@@ -227,46 +245,16 @@ async function byId(org: Org, batch: readonly Change[], into: Into, how: ById): 
   return batch.map((change) => (byChange.has(change) ? (byChange.get(change) ?? missing()) : how.absent))
 }
 
-/** A query travels in the address, which the vendor cuts at 16,384 bytes. */
-const QUERY_CHARACTERS = 6_000
-
 /** Record ids by lower-cased key. */
 async function lookUp(org: Org, changes: readonly Change[], into: Into): Promise<ReadonlyMap<string, string>> {
   const field = keyField(Object.keys(changes[0]?.key ?? {}))
   const ids = new Map<string, string>()
   for (const values of chunked(changes.map((change) => soqlText(String(change.key[field]))))) {
     const query = `SELECT Id, ${field} FROM ${into.object} WHERE ${field} IN (${values.join(',')})`
-    let path: string | undefined = `/query?q=${encodeURIComponent(query)}`
-    while (path !== undefined) {
-      const answer: Json = jsonOf(org.checked(await org.request('GET', path)))
-      for (const record of listOf(answer, 'records'))
-        ids.set(String(member(record, field)).toLowerCase(), textOf(record, 'Id'))
-      path = org.relative(textOf(answer, 'nextRecordsUrl'))
-    }
+    for await (const record of recordsOf(org, query))
+      ids.set(String(member(record, field)).toLowerCase(), textOf(record, 'Id'))
   }
   return ids
-}
-
-function* chunked(values: readonly string[]): Generator<readonly string[]> {
-  let pending: string[] = []
-  let length = 0
-  for (const value of values) {
-    const size = encodeURIComponent(value).length + 3
-    if (pending.length > 0 && length + size > QUERY_CHARACTERS) {
-      yield pending
-      pending = []
-      length = 0
-    }
-    pending.push(value)
-    length += size
-  }
-  if (pending.length > 0) yield pending
-}
-
-// https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select_quotedstringescapes.htm
-function soqlText(value: string): string {
-  const escaped = value.replace(/[\\']/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
-  return `'${escaped}'`
 }
 
 function keyOf(change: Change): string {
@@ -295,6 +283,8 @@ export function bodyOf(records: readonly Readonly<Record<string, Json>>[]): Json
  */
 export function receiptsFrom(answer: Json, batch: readonly Change[], org: Pick<Org, 'secrets'>): readonly Receipt[] {
   const results = Array.isArray(answer) ? (answer as readonly Json[]) : []
+  // Only their places say whose results they are: of more or fewer, nobody knows.
+  if (results.length !== batch.length) return batch.map(missing)
   const wrote = results.some((one) => member(one, 'success') === true)
   return batch.map((_, index): Receipt => {
     const result = results[index]

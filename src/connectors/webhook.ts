@@ -16,6 +16,7 @@ import {
   type Limit,
   type Receipt,
 } from './connector.ts'
+import { rateHint } from './rate.ts'
 
 // No vendor: the receiver is the user's own. The signature has the form that Stripe made known
 // (https://docs.stripe.com/webhooks#verify-manually); retries may be told by `Idempotency-Key`
@@ -63,8 +64,15 @@ export const webhook = defineConnector<Account, Into>({
   },
   fields: () => ({ known: [], open: true }),
   place: () => undefined,
+  // The receiver may know its callers by any header, and each path has the rate of the whole host.
+  credential: (account) => JSON.stringify([originOf(account.url), account.secret, account.headers]),
+  pace: (_, response, now) => rateHint(response, now),
   open: openWebhook,
 })
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url
+}
 
 function openWebhook(account: Account, io: Io): Channel<Into> {
   const headers = lowerCased(account.headers ?? {})

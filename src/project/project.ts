@@ -1,6 +1,8 @@
 import type { LeaveAction, Mode } from '../connectors/connector.ts'
 import type { At, Diagnostic } from '../error.ts'
 import type { FileFormat, Normaliser, PassedUnit, Period, ValueType } from '../sql/dialect.ts'
+import type { ConsentFeed } from './consent.ts'
+import type { BASES } from './consent-shape.ts'
 import type { DataTest } from './data-tests.ts'
 import type { Condition, Duration, Expression } from './language.ts'
 import type { Score } from './score.ts'
@@ -24,6 +26,8 @@ export interface Project {
   readonly sources: ReadonlyMap<string, Source>
   readonly entities: ReadonlyMap<string, Entity>
   readonly segments: ReadonlyMap<string, Segment>
+  /** Why people may be contacted. */
+  readonly purposes: ReadonlyMap<string, Purpose>
   readonly destinations: ReadonlyMap<string, Destination>
   readonly syncs: ReadonlyMap<string, Sync>
   readonly unitTests: UnitTests
@@ -74,6 +78,13 @@ export interface Named {
   readonly description: string | undefined
   readonly owner: string | undefined
   readonly tags: readonly string[]
+}
+
+/** Why people are contacted. */
+export interface Purpose extends Named {
+  readonly basis: (typeof BASES)[number]
+  /** Where people say yes or no; undefined = the basis asks for no row. */
+  readonly feed: ConsentFeed | undefined
 }
 
 export interface Source extends Named {
@@ -250,6 +261,8 @@ export interface Segment extends Named {
   /** Segments by rank: everybody is in the variant of the first of which they are a member. Empty = no waterfall. */
   readonly waterfall: readonly string[]
   /** Undefined = nobody is held out. */
+  /** Whoever may not be contacted for it is left out before split and limit. */
+  readonly purpose: string | undefined
   readonly split: Split | undefined
   readonly limit: Limit | undefined
   /** The names of its variants in YAML order; empty where it has none. */
@@ -302,13 +315,36 @@ export interface Sync extends Named {
   readonly mode: Mode
   /** undefined = rows that leave are kept. */
   readonly onLeave: LeaveAction | undefined
+  /** Why its people are contacted; undefined = only suppression keeps anybody back. */
+  readonly purpose: string | undefined
+  /** What is done with rows whose people may no longer be contacted; undefined = nothing can be done there. */
+  readonly onWithdraw: LeaveAction | undefined
   /** Their name → our trait, in YAML order; at least one. */
   readonly key: readonly { readonly theirs: string; readonly trait: string }[]
   readonly fields: readonly SyncField[]
-  /** `maxRemoved`: the share of known rows, 0 to 1, that may leave at once. */
-  readonly guard: { readonly maxRemoved: number | undefined }
+  readonly guard: SyncGuard
+  /** What is done with rows that differ only because `fields:` was edited; undefined = ask: the sync is blocked. */
+  readonly onMappingChange?: 'resync' | 'rebase' | undefined
   /** Syncs that must have ended before. */
   readonly after: readonly string[]
+  /** Seconds between two runs, for `run --due`; undefined = it is always due. */
+  readonly every?: number | undefined
+}
+
+/** What stops a sync before it sends. Shares are 0 to 1; undefined = the default that `sync/guard.ts` names. */
+export interface SyncGuard {
+  /** The share of known rows that may leave at once. */
+  readonly maxRemoved?: number | undefined
+  /** The share of known rows that may be updated or leave at once. */
+  readonly maxChanged?: number | undefined
+  /** The share of the audience that may have a null key, or one that others have too. */
+  readonly maxInvalid?: number | undefined
+  /** The most rows that may be created at once; no default. */
+  readonly maxCreates?: number | undefined
+  /** The share of the vendor's daily quota that the calls of one run may use, where a quota is known. */
+  readonly maxCalls?: number | undefined
+  /** Where too many rows would leave: nothing is sent (default), or everything but the removals. */
+  readonly onMassRemove?: 'block' | 'hold' | undefined
 }
 
 export interface SyncField {

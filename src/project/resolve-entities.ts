@@ -77,7 +77,7 @@ function checkNames({ validated: { entities, segments, sources }, problems }: Re
     INFIXES.some((infix) => name.toLowerCase().startsWith(`${entity}${infix}`.toLowerCase()))
   for (const [name, at] of entities.names) {
     const other = [...entities.names.keys()].find((one) => isTable(name, one))
-    if (other || /^(segment_.*|source_.*|clock)$/i.test(name)) {
+    if (other || /^(segment_.*|source_.*|clock|sync_health|rejects|delivery_log)$/i.test(name)) {
       const reason = other ? `"${other}" has a table of that name.` : 'The tool has tables of that name.'
       problems.push(problem('project/bad-name', `"${name}" cannot be an entity: ${reason}`, at))
     }

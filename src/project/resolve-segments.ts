@@ -4,7 +4,8 @@ import { cycles, type Need, ring } from './cycles.ts'
 import { find, placed, wantedIn } from './find.ts'
 import type { Condition } from './language.ts'
 import { nameOf } from './place.ts'
-import type { Entity, Segment, Source } from './project.ts'
+import type { Entity, Purpose, Segment, Source } from './project.ts'
+import { purposeNamed } from './resolve-consent.ts'
 import { header, isAttributed, ofNobody, type Resolving } from './resolving.ts'
 import { type EntityNames, entityScope, type Scope, sourceScope } from './scope.ts'
 import { checkWaterfall, hasVariantColumn, limitOf, splitOf, variantColumn, variantsOf } from './segment-people.ts'
@@ -47,6 +48,7 @@ export type SegmentNames = ReadonlyMap<string, { readonly entity: string; readon
 export function resolveSegments(
   context: Resolving,
   scopes: ReadonlyMap<string, EntityScope>,
+  consents: Consents,
 ): { readonly segments: ReadonlyMap<string, Segment>; readonly names: SegmentNames } {
   const { items, names: places } = context.validated.segments
   const entities = new Map([...items.values()].map((item) => [item.name, entityOf(context, item, scopes)]))
@@ -60,7 +62,7 @@ export function resolveSegments(
   const segments = new Map<string, Segment>()
   for (const item of items.values()) {
     const scope = entities.get(item.name)
-    const segment = scope && segmentOf(context, item, scope, { names, groups: groupsIn(scopes, scope) })
+    const segment = scope && segmentOf(context, item, scope, { names, groups: groupsIn(scopes, scope), consents })
     if (segment) segments.set(item.name, segment)
   }
   checkRings(context, segments)
@@ -69,7 +71,14 @@ export function resolveSegments(
   return { segments, names }
 }
 
+/** What `purpose:` may name, and where its consents are. */
+interface Consents {
+  readonly purposes: ReadonlyMap<string, Purpose>
+  readonly sources: ReadonlyMap<string, Source>
+}
+
 interface Around {
+  readonly consents: Consents
   readonly names: SegmentNames
   readonly groups: readonly string[]
 }
@@ -78,7 +87,7 @@ function segmentOf(
   context: Resolving,
   item: Item<SegmentShape>,
   scope: EntityScope,
-  { names, groups }: Around,
+  { names, groups, consents }: Around,
 ): Segment | undefined {
   const { problems } = context
   const { value } = item
@@ -88,6 +97,8 @@ function segmentOf(
   const exclude = segmentsNamed(context, value.exclude ?? [], entity, names)
   const waterfall = segmentsNamed(context, value.waterfall ?? [], entity, names)
   checkWaterfall(item, problems)
+  const asking = { ...consents, what: `Segment "${item.name}"`, entity: scope.entity }
+  const purpose = value.purpose && purposeNamed(context, value.purpose, asking)
   const split = splitOf(item, problems)
   const limit = limitOf(item, { entity, names: traitScope(context, scope), groups }, problems)
   if (!value.where && !value.waterfall) {
@@ -96,7 +107,7 @@ function segmentOf(
   }
   if (problems.slice(before).some(({ severity }) => severity === 'error')) return undefined
   const variants = variantsOf(value)
-  return { ...header(item), entity, was: value.was?.text, where, exclude, waterfall, split, limit, variants }
+  return { ...header(item), entity, was: value.was?.text, where, exclude, waterfall, purpose, split, limit, variants }
 }
 
 function groupsIn(scopes: ReadonlyMap<string, EntityScope>, { entity }: EntityScope): readonly string[] {

@@ -1,17 +1,21 @@
-import type { Connector, LeaveAction, Mode } from '../connectors/connector.ts'
+import type { Connector, Mode } from '../connectors/connector.ts'
 import { nearest, problem } from '../error.ts'
+import type { Unit } from '../sql/dialect.ts'
 import { cycles, ring } from './cycles.ts'
 import { find, unknown, type Wanted, wantedIn } from './find.ts'
 import { nameOf } from './place.ts'
-import type { Sync } from './project.ts'
+import type { Purpose, Source, Sync } from './project.ts'
+import { purposeOfSync } from './resolve-consent.ts'
 import type { Connected } from './resolve-destinations.ts'
 import { type EntityScope, type SegmentNames, segmentsNamed, whereOf } from './resolve-segments.ts'
+import { refuseHold, syncGuardOf } from './resolve-sync-guard.ts'
 import { header, type Resolving } from './resolving.ts'
 import { part } from './scalar.ts'
 import type { SyncShape } from './schema.ts'
 import { shaped } from './shape.ts'
-import { shareOf } from './share.ts'
+import { actsOf } from './sync-acts.ts'
 import { fieldsOf, keysOf, missingFields } from './sync-fields.ts'
+import { parseDuration } from './time.ts'
 import type { Dict, Scalar } from './tree.ts'
 import type { Item } from './validate.ts'
 import { unknownVariant } from './variants.ts'
@@ -21,6 +25,8 @@ export interface SyncScope {
   readonly connected: ReadonlyMap<string, Connected>
   readonly entities: ReadonlyMap<string, EntityScope>
   readonly segments: SegmentNames
+  readonly purposes: ReadonlyMap<string, Purpose>
+  readonly sources: ReadonlyMap<string, Source>
 }
 
 /** Every sync that can run, in the order of the files. Syncs into a destination that is switched off are left out. */
@@ -40,6 +46,7 @@ export function resolveSyncs(context: Resolving, scope: SyncScope): ReadonlyMap<
 
 function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sync | undefined {
   const { value } = item
+  const { on_mapping_change: onMappingChange = 'ask' } = value
   const { problems, validated } = context
   const before = problems.length
   const wanted = wantedIn('ref/unknown-destination', 'Destination', validated.destinations)
@@ -47,7 +54,8 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const people = audienceOf(context, scope, value.audience)
   const after = afterOf(context, item)
   refuseOwned(context, item)
-  const maxRemoved = value.guard?.max_removed && shareOf(problems, value.guard.max_removed, 'rows')
+  const every = everyOf(context, item)
+  const guard = syncGuardOf(context, item)
   if (!connected || !people) return undefined
   const { connector, destination } = connected
   const mode = modeOf(context, item, connector)
@@ -57,9 +65,13 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const sides = { context, item, connector, into, people: people.scope }
   const key = keysOf(sides)
   const fields = fieldsOf(sides)
-  const onLeave = mode && leaveOf(context, item, connector, mode)
-  if (!mode || into === undefined || problems.slice(before).some((one) => one.severity === 'error')) return undefined
+  const acts = mode && actsOf(context, item, connector, mode)
+  const asking = { ...scope, what: `Sync "${item.name}"`, entity: people.scope.entity }
+  const purpose = purposeOfSync(context, value.purpose, item.key.at(), asking)
+  if (!mode || !acts || into === undefined || problems.slice(before).some((one) => one.severity === 'error'))
+    return undefined
   missingFields(sides, mode, [...key, ...fields])
+  refuseHold(context, item, connector.delivers(mode, into))
   return {
     ...header(item),
     destination: destination.name,
@@ -70,12 +82,34 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
     where,
     exclude: [...new Set([...exclude, ...inherited(context, scope, destination.exclude, people.scope)])],
     mode,
-    onLeave,
+    ...acts,
+    purpose,
     key,
     fields,
-    guard: { maxRemoved },
+    guard,
+    ...(onMappingChange !== 'ask' && { onMappingChange }),
     after,
+    ...(every !== undefined && { every }),
   }
+}
+
+/** In seconds; months and longer have no fixed length. */
+function everyOf({ problems }: Resolving, { value: { every } }: Item<SyncShape>): number | undefined {
+  if (!every) return undefined
+  const duration = parseDuration(every.text)
+  const seconds = duration && LENGTHS[duration.unit]
+  if (duration && seconds !== undefined && duration.amount > 0) return duration.amount * seconds
+  const message = duration ? `"${every.text}" is no time between runs.` : `"${every.text}" is no duration.`
+  problems.push(problem('project/wrong-type', message, every.at(), 'Write 15 minutes, 1h, 1 day or 2 weeks.'))
+  return undefined
+}
+
+const LENGTHS: Readonly<Partial<Record<Unit, number>>> = {
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 7 * 86_400,
 }
 
 interface People {
@@ -134,46 +168,6 @@ function refuseOwned({ problems }: Resolving, { node, value }: Item<SyncShape>):
   const key = node.entries.find((entry) => entry.key.text === 'owned')?.key
   const message = '`owned: true` is planned; this version removes only rows that it sent.'
   if (value.owned) problems.push(problem('project/not-supported', message, key?.at()))
-}
-
-/** What happens to rows that leave; undefined = nothing. */
-function leaveOf(
-  { problems }: Resolving,
-  item: Item<SyncShape>,
-  connector: Connector<unknown, unknown>,
-  mode: Mode,
-): LeaveAction | undefined {
-  const written = item.value.on_leave
-  if (!written) return mode === 'mirror' ? mildest(connector) : undefined
-  const [verb, argument] = 'kind' in written ? [written, undefined] : [written[0]?.key, written[0]?.value]
-  if (!verb) return undefined
-  const fail = (message: string, at: Scalar, fix?: string) => {
-    problems.push(problem('sync/leave', message, at.at(), fix))
-    return undefined
-  }
-  const second = 'kind' in written ? undefined : written[1]?.key
-  if (second) return fail(`"on_leave" does one thing, and "${second.text}" is a second one.`, second)
-  if (verb.text === 'keep' && !argument) return undefined
-  if (mode === 'append') return fail('In mode append nothing leaves, so "on_leave" has no meaning.', verb)
-  const known = connector.leaves.find((one) => one.verb === verb.text)
-  if (!known) return fail(`Connector "${connector.name}" cannot "${verb.text}".`, verb, leaveFix(connector, verb.text))
-  if (known.takes === 'text' && !argument)
-    return fail(`"${verb.text}" needs to know what.`, verb, `Write on_leave: { ${verb.text}: … }.`)
-  if (known.takes === 'nothing' && argument)
-    return fail(`"${verb.text}" takes nothing.`, argument, `Write on_leave: ${verb.text}.`)
-  return { verb: known.verb, ...(argument && { argument: argument.text }) }
-}
-
-/** The mildest verb that removes: verbs that need an argument cannot be a default, those that delete never are. */
-function mildest(connector: Connector<unknown, unknown>): LeaveAction | undefined {
-  const verb = connector.leaves.find((one) => one.takes === 'nothing' && !one.deletes)
-  return verb && { verb: verb.verb }
-}
-
-function leaveFix(connector: Connector<unknown, unknown>, word: string): string {
-  const verbs = [...connector.leaves.map((one) => one.verb), 'keep']
-  const close = nearest(word, verbs)
-  return `${close ? `Did you mean "${close}"? ` : ''}It can: ${verbs.join(', ')}.`
 }
 
 function afterOf(context: Resolving, item: Item<SyncShape>): readonly string[] {

@@ -5,6 +5,7 @@ import { find, wantedIn } from './find.ts'
 import { LIST_KEYS } from './identity-lists.ts'
 import { place } from './place.ts'
 import type { Entity, Project, Source } from './project.ts'
+import { resolvePurposes } from './resolve-consent.ts'
 import { resolveDataTests } from './resolve-data-tests.ts'
 import { resolveDestinations } from './resolve-destinations.ts'
 import { identifierTypes, resolveEntities } from './resolve-entities.ts'
@@ -44,9 +45,10 @@ export function resolve(
   const sources = resolveSources(context, identifierTypes(context))
   const scopes = resolveScopes(context, sources)
   checkTraits(context)
-  const { segments, names } = resolveSegments(context, scopes)
+  const purposes = resolvePurposes(context, sources)
+  const { segments, names } = resolveSegments(context, scopes, { purposes, sources })
   const connected = resolveDestinations(context)
-  const syncs = resolveSyncs(context, { connected, entities: scopes, segments: names })
+  const syncs = resolveSyncs(context, { connected, entities: scopes, segments: names, purposes, sources })
   const dataTests = resolveDataTests(context, sources, scopes)
   checkUnused(context)
   const entities = new Map([...scopes].map(([name, { entity }]) => [name, entity]))
@@ -65,6 +67,7 @@ export function resolve(
     sources,
     entities,
     segments,
+    purposes,
     destinations: new Map([...connected].map(([name, { destination }]) => [name, destination])),
     syncs,
     dataTests,

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
 import { z } from 'zod'
+import { consentShape, purposeShape, withdrawShape } from './consent-shape.ts'
 import { dataTests, freshnessShape } from './data-test-shapes.ts'
 import { condition, expression, forEach, later, named } from './schema-parts.ts'
 import { segmentShape } from './segment-shape.ts'
@@ -237,9 +238,39 @@ export const syncShape = planned(
     fields: entries(z.union([text, field]), 'Theirs → ours.').optional(),
     guard: z
       .object({
-        max_removed: scalar('The share of known rows that may leave at once: 10%.', 'a share like 10%').optional(),
+        max_removed: scalar(
+          'The share of known rows that may leave at once. Default: 10%; fewer than 20 rows always may.',
+          'a share like 10%',
+        ).optional(),
+        max_changed: scalar(
+          'The share of known rows that may be updated or leave at once. Default: 50%, once 1,000 rows are known.',
+          'a share like 50%',
+        ).optional(),
+        max_invalid: scalar(
+          'The share of the audience that may have a null or double key. Default: 0.1%, and at most 1,000 rows; fewer than 20 always may.',
+          'a share like 1%',
+        ).optional(),
+        max_creates: z.number().int().positive().describe('The most new rows at once. Default: no bound.').optional(),
+        max_calls: scalar(
+          "The share of the vendor's daily quota that one run may use, where a quota is known. Default: 80%.",
+          'a share like 80%',
+        ).optional(),
+        on_mass_remove: z
+          .enum(['block', 'hold'])
+          .describe(
+            'Where max_removed is exceeded: block (the default) sends nothing, hold sends all but the removals.',
+          )
+          .optional(),
       })
       .describe('Limits that stop the sync before it sends.')
+      .optional(),
+    purpose: scalar('The purpose for which its people are contacted: one of `purposes:`.').optional(),
+    on_withdraw: withdrawShape.optional(),
+    on_mapping_change: z
+      .enum(['ask', 'resync', 'rebase'])
+      .describe(
+        'When fields were added or changed: resync sends every row anew, rebase only rows whose data changed as well. ask (the default) blocks until one is chosen.',
+      )
       .optional(),
     after: scalars('Syncs that must have ended before.').optional(),
     every: scalar('How often it is due; read by `cdp run --due` only.').optional(),
@@ -251,8 +282,6 @@ export const syncShape = planned(
     was: later.was,
     source: 'sends audiences only',
     start_at: 'sends audiences only',
-    purpose: 'does not check consent',
-    on_withdraw: 'does not check consent',
     wait: 'does not wait for jobs of a vendor',
   },
 )
@@ -263,21 +292,28 @@ export type EntityShape = z.infer<typeof entityShape>
 export type SyncShape = z.infer<typeof syncShape>
 
 /** The kinds of things in files below `models/` and `destinations/`, by top-level key. */
-export const KINDS = ['sources', 'entities', 'traits', 'segments', 'destinations', 'syncs', 'tests'] as const
+export const KINDS = [
+  'sources',
+  'entities',
+  'traits',
+  'segments',
+  'purposes',
+  'destinations',
+  'syncs',
+  'tests',
+] as const
 
 export type Kind = (typeof KINDS)[number]
 
-/** Top-level keys that are accepted and have no effect on a run, and those that this version cannot do. */
-export const OTHER_KEYS: Readonly<Record<string, string | undefined>> = {
-  consent: 'does not check consent',
-  purposes: 'does not check consent',
-}
+/** Blocks of which a project has one, by top-level key. */
+export const BLOCKS = { consent: consentShape } as const
 
 const SHAPES = {
   sources: sourceShape,
   entities: entityShape,
   traits: traitShape,
   segments: segmentShape,
+  purposes: purposeShape,
   destinations: destinationShape,
   syncs: syncShape,
   tests: unitTestShape,
@@ -292,7 +328,7 @@ export function jsonSchemas(): Readonly<Record<'config' | 'file' | Kind, object>
     const map = { type: 'object', additionalProperties: withoutDraft(kinds[kind]) }
     return [kind, kind === 'traits' ? { type: 'object', additionalProperties: map } : map]
   })
-  const rest = Object.keys(OTHER_KEYS).map((key) => [key, {}])
+  const rest = Object.entries(BLOCKS).map(([key, shape]) => [key, withoutDraft(jsonSchema(shape))])
   const file = {
     $schema: DRAFT,
     type: 'object',

@@ -32,11 +32,14 @@ export const segmentShape = planned(
     ).optional(),
     holdout: scalar('The share of the people that is held out, by chance: 10%.', 'a share like 10%').optional(),
     limit: limit.optional(),
+    purpose: scalar(
+      'The purpose for which its people are contacted: those who may not be go before split and limit.',
+    ).optional(),
     was: scalar('Its former name: sides, exposures and history follow it.').optional(),
     for_each: forEach('segment').optional(),
     ...named,
   }),
-  { purpose: 'does not check consent' },
+  {},
 )
 
 export type SegmentShape = z.infer<typeof segmentShape>

@@ -2,10 +2,12 @@ import type { z } from 'zod'
 import type { Connectors } from '../connectors/connector.ts'
 import { type At, type Diagnostic, nearest, problem } from '../error.ts'
 import type { Warehouses } from '../warehouses/warehouse.ts'
+import { type ConsentShape, type PurposeShape, purposeShape } from './consent-shape.ts'
 import { dbtList } from './dbt.ts'
 import { CONFIG, type Loaded } from './load.ts'
 import { nameOf } from './place.ts'
 import {
+  BLOCKS,
   type ConfigShape,
   configShape,
   destinationShape,
@@ -13,7 +15,6 @@ import {
   entityShape,
   KINDS,
   type Kind,
-  OTHER_KEYS,
   type SourceShape,
   type SyncShape,
   sourceShape,
@@ -39,6 +40,13 @@ export interface Item<T> {
   readonly value: T
 }
 
+/** A block of which there is one, with its key. */
+export interface Block<T> {
+  readonly key: Scalar
+  /** Undefined where its shape is wrong. */
+  readonly value: T | undefined
+}
+
 /** The things of one kind. */
 export interface Items<T> {
   /** Those whose shape is right, in the order of the files. */
@@ -58,6 +66,9 @@ export interface Validated {
   /** By the entity's name, then by the trait's. */
   readonly traits: ReadonlyMap<string, { readonly key: Scalar; readonly traits: Items<TraitShape> }>
   readonly segments: Items<SegmentShape>
+  readonly purposes: Items<PurposeShape>
+  /** Where the project says where consents are. */
+  readonly consent: Block<ConsentShape> | undefined
   readonly destinations: Items<DestinationShape>
   readonly syncs: Items<SyncShape>
   readonly tests: Items<UnitTestShape>
@@ -85,6 +96,8 @@ export function validate(loaded: Loaded): Validated {
     entities,
     traits: traitsOf(maps.get('traits') ?? [], problems),
     segments,
+    purposes: read('purposes', 'Purpose', purposeShape),
+    consent: blockOf('consent', files, problems),
     destinations: itemsOf(maps.get('destinations') ?? [], (entry) => destinationOf(entry, problems), problems),
     syncs: read('syncs', 'Sync', syncShape),
     tests: itemsOf(
@@ -116,9 +129,27 @@ function collect(files: Loaded['files'], problems: Diagnostic[]): ReadonlyMap<Ki
     for (const { key, value } of root.entries) {
       const kind = KINDS.find((one) => one === key.text)
       if (kind) maps.get(kind)?.push(...mapOf(kind, key, value, problems))
+      else if (isBlock(key.text)) continue
       else if (path !== CONFIG || !CONFIG_KEYS.includes(key.text)) otherKey(key, path, problems)
     }
   return maps
+}
+
+function isBlock(key: string): key is keyof typeof BLOCKS {
+  return Object.hasOwn(BLOCKS, key)
+}
+
+/** The one block of a name over all files; each further one is reported. */
+function blockOf<K extends keyof typeof BLOCKS>(
+  name: K,
+  files: Loaded['files'],
+  problems: Diagnostic[],
+): Block<z.infer<(typeof BLOCKS)[K]>> | undefined {
+  const [first, ...more] = files.flatMap(({ root }) => root.entries.filter(({ key }) => key.text === name))
+  if (first === undefined) return undefined
+  for (const { key } of more) duplicate(first.key, key, problems)
+  const value = shaped(first.value, BLOCKS[name], { problems, what: `"${name}"`, at: first.key.at() })
+  return { key: first.key, value: value as z.infer<(typeof BLOCKS)[K]> | undefined }
 }
 
 function mapOf(kind: Kind, key: Scalar, value: Node, problems: Diagnostic[]): readonly Named[] {
@@ -131,13 +162,7 @@ function mapOf(kind: Kind, key: Scalar, value: Node, problems: Diagnostic[]): re
 }
 
 function otherKey(key: Scalar, path: string, problems: Diagnostic[]): void {
-  if (Object.hasOwn(OTHER_KEYS, key.text)) {
-    const missing = OTHER_KEYS[key.text]
-    const message = `\`${key.text}\` is planned; this version ${missing}.`
-    if (missing) problems.push(problem('project/not-supported', message, key.at()))
-    return
-  }
-  const known = [...(path === CONFIG ? CONFIG_KEYS : []), ...KINDS, ...Object.keys(OTHER_KEYS)]
+  const known = [...(path === CONFIG ? CONFIG_KEYS : []), ...KINDS, ...Object.keys(BLOCKS)]
   const close = nearest(key.text, known)
   const fix = CONFIG_KEYS.includes(key.text)
     ? `It belongs in ${CONFIG}.`

@@ -41,6 +41,8 @@ export interface Dialect extends Quoting {
     columns: readonly { name: string; type: ValueType | 'bigint' }[],
     ifMissing?: boolean,
   ): Sql
+  /** A statement that adds a column to a table, null in every row; nothing where the table has it. */
+  addColumn(table: Table, column: { readonly name: string; readonly type: ValueType | 'bigint' }): Sql
   /** A statement that points a view at a query, replacing what it showed before. */
   createView(view: Table, query: Sql): Sql
   createSchema(schema: string): Sql

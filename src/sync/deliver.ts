@@ -1,9 +1,10 @@
 import type { Limit, Receipt, Slot } from '../connectors/connector.ts'
 import { bisect } from './bisect.ts'
 import type { Fate } from './checkpoint.ts'
-import { type Delivery, type Trouble, troubleOf } from './delivery.ts'
-import { ATTEMPTS, backoff, THROTTLE_BASE } from './retry.ts'
+import type { Delivery } from './delivery.ts'
+import { ATTEMPTS } from './retry.ts'
 import { type Row, withoutValues } from './shape.ts'
+import type { Trouble } from './trouble.ts'
 
 /** One batch in its place: retries of the whole keep the slot, parts of it get the next free ones. */
 export interface Batch {
@@ -24,7 +25,7 @@ export async function deliver(delivery: Delivery, batch: Batch): Promise<void> {
   }
 }
 
-type Refusal = Extract<Trouble, { kind: 'batch' }>
+type Refusal = Extract<Trouble, { readonly kind: 'batch' }>
 
 /** The rows that a vendor refused as a whole, and its words. */
 interface Refused {
@@ -41,66 +42,78 @@ async function attempts(delivery: Delivery, batch: Batch): Promise<Refused | und
     rows = answer.open
     if (rows.length === 0 || delivery.ending) break
     if (attempt === ATTEMPTS) {
-      if (answer.kind !== 'answered') delivery.failed()
+      delivery.givenUp += rows.length
+      if (answer.isFailure) delivery.failed()
       break
     }
-    if (!delivery.pace.budget.take(rows.some((row) => row.ambiguousUntil !== undefined))) {
-      delivery.end({ kind: 'unreachable' })
-      break
-    }
-    if (!(await delivery.sleep(waitOf(delivery, answer, attempt)))) break
+    if (!(await delivery.waitAfter(attempt, answer))) break
+    delivery.payRetry(answer.timedOut)
     if (rows.length < batch.rows.length) slot = batch.nextSlot()
-    delivery.retries += 1
   }
   for (const row of rows) tell(delivery, row, { outcome: row.ambiguousUntil === undefined ? 'unsent' : 'unknown' })
   return undefined
 }
 
-type Answer =
-  | Refusal
-  /** `open`: rows without a fate; `after`: what the vendor asked to wait. */
-  | {
-      readonly kind: 'answered' | 'failed' | 'throttled'
-      readonly open: readonly Row[]
-      readonly after?: number | undefined
-    }
+/** What a request leaves open. */
+interface Open {
+  readonly kind: 'open'
+  /** Rows without a fate. */
+  readonly open: readonly Row[]
+  /** What the vendor asked to wait. */
+  readonly after: number | undefined
+  readonly isThrottled: boolean
+  readonly timedOut: boolean
+  /** There was no answer that says anything of the rows. */
+  readonly isFailure: boolean
+}
+
+const PLAIN = { kind: 'open', after: undefined, isThrottled: false, timedOut: false, isFailure: false } as const
 
 /** One request. */
-async function once(delivery: Delivery, { rows, limit, slot }: Batch): Promise<Answer> {
+async function once(delivery: Delivery, { rows, limit, slot }: Batch): Promise<Refusal | Open> {
   const { channel, into, checkpoint } = delivery
-  try {
-    const receipts = await delivery.request(limit, () => {
-      checkpoint.sending(rows.map((row) => row.planned))
-      return channel.send(
-        rows.map((row) => row.change),
-        into,
-        slot,
-      )
-    })
-    return receipts === undefined ? { kind: 'answered', open: rows } : received(delivery, rows, receipts)
-  } catch (error) {
-    return failed(delivery, rows, troubleOf(error))
+  const send = () => {
+    checkpoint.sending(rows.map((row) => row.planned))
+    return channel.send(
+      rows.map((row) => row.change),
+      into,
+      slot,
+    )
+  }
+  const reply = await delivery.request(limit, send, (receipts) => receipts.some(isThrottled))
+  switch (reply.kind) {
+    case 'none':
+      return { ...PLAIN, open: rows }
+    case 'answer':
+      return received(delivery, rows, reply.answer)
+    case 'trouble':
+      return failed(delivery, rows, reply.trouble)
   }
 }
 
-function failed(delivery: Delivery, rows: readonly Row[], trouble: Trouble): Answer {
+function isThrottled(receipt: Receipt): boolean {
+  return receipt.outcome === 'again' && receipt.throttled === true
+}
+
+function failed(delivery: Delivery, rows: readonly Row[], trouble: Trouble): Refusal | Open {
   if (trouble.kind === 'batch') return trouble
   if (trouble.applied === 'maybe') ambiguous(delivery, rows)
   if (trouble.kind === 'stop') {
     delivery.end(trouble.ending)
-    return { kind: 'failed', open: rows }
+    return { ...PLAIN, open: rows, isFailure: true }
   }
-  delivery.lastError = trouble.message
-  return { kind: trouble.kind === 'throttle' ? 'throttled' : 'failed', open: rows, after: trouble.after }
+  delivery.noteError(trouble.message)
+  const { after, timedOut } = trouble
+  return { kind: 'open', open: rows, after, timedOut, isThrottled: trouble.kind === 'throttle', isFailure: true }
 }
 
-function received(delivery: Delivery, rows: readonly Row[], receipts: readonly Receipt[]): Answer {
+function received(delivery: Delivery, rows: readonly Row[], receipts: readonly Receipt[]): Open {
   if (receipts.length !== rows.length) {
     // Which receipt belongs to which row cannot be known.
     ambiguous(delivery, rows)
     const message = `The connector answered ${receipts.length} receipts for ${rows.length} changes.`
     delivery.end({ kind: 'failure', error: new Error(message) })
-    return { kind: 'answered', open: rows }
+    return { ...PLAIN, open: rows }
   }
   delivery.succeeded()
   let after: number | undefined
@@ -112,10 +125,10 @@ function received(delivery: Delivery, rows: readonly Row[], receipts: readonly R
     }
     if (receipt.applied === 'maybe') ambiguous(delivery, [row])
     if (receipt.after !== undefined) after = Math.max(after ?? 0, receipt.after)
-    delivery.lastError = receipt.code
+    delivery.noteError(receipt.code)
     return true
   })
-  return { kind: 'answered', open, after }
+  return { ...PLAIN, open, after, isThrottled: receipts.some(isThrottled) }
 }
 
 // Bytes may have left until the very moment in which we learnt that there is no answer.
@@ -146,14 +159,6 @@ function tell(delivery: Delivery, row: Row, fate: Fate): void {
   if (fate.code === undefined) return
   const known = delivery.refusals.get(fate.code) ?? { message: fate.message ?? '', rows: 0 }
   delivery.refusals.set(fate.code, { ...known, rows: known.rows + 1 })
-}
-
-function waitOf(delivery: Delivery, answer: Exclude<Answer, Refusal>, attempt: number): number {
-  const random = delivery.world.random()
-  if (answer.kind !== 'throttled') return answer.after ?? backoff(attempt, random)
-  // The whole account waits, not this batch alone.
-  delivery.pace.pause(answer.after ?? backoff(attempt, random, THROTTLE_BASE))
-  return 0
 }
 
 async function bisected(delivery: Delivery, batch: Batch, refused: Refused): Promise<void> {

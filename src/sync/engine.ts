@@ -1,24 +1,34 @@
-import { CdpError, problem } from '../error.ts'
+import { CdpError, failure, warning } from '../error.ts'
+import type { Judged } from './breach.ts'
 import { Checkpoint } from './checkpoint.ts'
-import { Delivery, type Ending } from './delivery.ts'
-import { guard } from './guard.ts'
-import { type SyncJob, type SyncOutcome, TIMING } from './job.ts'
-import type { Claimed, Outcome, PlanCounts, RunEvent } from './ledger.ts'
-import { diagnosticsOf, endingStatus, outcomeOf } from './outcome.ts'
+import { Delivery } from './delivery.ts'
+import type { Stop } from './grace.ts'
+import { type KeptJob, type SyncJob, type SyncOutcome, TIMING } from './job.ts'
+import { judgedPlan } from './judge.ts'
+import type { Claimed, Lease, Outcome, PlanCounts, RunEvent } from './ledger.ts'
+import { blocked, diagnosticsOf, endingStatus, outcomeOf, saidOf } from './outcome.ts'
 import { poll, type SettledCounts } from './poll.ts'
 import { sendChanges } from './send.ts'
+import type { Ending } from './trouble.ts'
 import { sendWhole } from './whole.ts'
 
 /** A sync whose plan is made: ready to be sent, or already at its end. */
 export type PlannedSync =
-  | { readonly kind: 'ready'; readonly job: SyncJob; readonly counts: PlanCounts; readonly checkpoint: Checkpoint }
+  | {
+      readonly kind: 'ready'
+      readonly job: SyncJob
+      readonly counts: PlanCounts
+      readonly judged: Judged
+      readonly checkpoint: Checkpoint
+    }
   | { readonly kind: 'ended'; readonly job: SyncJob; readonly outcome: SyncOutcome }
 
 /**
  * Takes the lease of a sync, merges what earlier runs left, and plans. The lease is then held: `sendSync` or
- * `abandonSync` must follow. Throws CdpError when the warehouse fails.
+ * `abandonSync` must follow. `override`: somebody has looked at this plan, so guards do not block it; that is noted in
+ * the event of the run. Throws CdpError when the warehouse fails.
  */
-export async function planSync(job: SyncJob): Promise<PlannedSync> {
+export async function planSync(job: SyncJob, { override = false } = {}): Promise<PlannedSync> {
   const { ledger, world } = job
   const began = world.clock.now()
   await ledger.prepare()
@@ -28,25 +38,56 @@ export async function planSync(job: SyncJob): Promise<PlannedSync> {
   const { lease } = claimed
   const checkpoint = new Checkpoint(ledger, lease, world.clock, job.timing ?? TIMING, claimedAt)
   return guarded(job, checkpoint, async () => {
-    await ledger.recover(lease)
-    await poll({ job, lease, wait: 0, mayGoOn: () => checkpoint.keep() })
-    const counts = await ledger.plan(lease, job.maxChanges)
-    const blockedBy = guard(job, counts)
-    if (blockedBy === undefined) return { kind: 'ready', job, counts, checkpoint }
-    const outcome = blocked(job, counts, blockedBy, began)
-    await ledger.finish(lease, { event: 'blocked', counts: numbersOf(outcome), detail: blockedBy })
-    return { kind: 'ended', job, outcome }
+    const judged =
+      job.kept === undefined ? await planned(job, checkpoint, override) : await adopted(job, lease, job.kept)
+    const { counts, breaches } = judged
+    if (breaches.length > 0 && !override) {
+      const outcome = blocked(job, judged, began)
+      const detail = outcome.blocked_by ?? ''
+      await ledger.finish(lease, { event: 'blocked', counts: numbersOf(outcome, counts), detail })
+      return { kind: 'ended', job, outcome }
+    }
+    if (breaches.some((breach) => breach.guard === 'environment')) await ledger.acknowledge()
+    return { kind: 'ready', job, counts, judged, checkpoint }
   })
+}
+
+async function planned(job: SyncJob, checkpoint: Checkpoint, override: boolean): Promise<Judged> {
+  const { ledger } = job
+  const { lease } = checkpoint
+  await ledger.recover(lease)
+  await poll({ job, lease, wait: 0, mayGoOn: () => checkpoint.keep() })
+  return judgedPlan(job, lease, override)
+}
+
+/** The plan that was kept, if nothing has happened since it was made. Throws CdpError `plan/stale`. */
+async function adopted({ name, ledger }: SyncJob, lease: Lease, { plan, judged }: KeptJob): Promise<Judged> {
+  const left = await ledger.recover(lease)
+  if (lease.fence !== plan.fence + 1 || left > 0)
+    throw stale(`"${name}" was sent by another run since the plan was made.`)
+  const counts = await ledger.adopt(lease, plan)
+  if (counts === undefined) throw stale(`The plan of "${name}" is no longer there, or not what it was.`)
+  return { ...judged, counts }
+}
+
+/** A plan that cannot be applied any more. */
+export function stale(message: string): CdpError {
+  return failure(
+    'project',
+    'plan/stale',
+    message,
+    'Nothing was published or sent. Make a new plan: cdp plan -o plan.json.',
+  )
 }
 
 /** Sends a plan, merges what became of it, and gives the lease back. Throws CdpError when the warehouse fails. */
 export async function sendSync(
   planned: PlannedSync,
-  options: { readonly signal?: AbortSignal; readonly progress?: (rows: number, of: number) => void } = {},
+  options: Stop & { readonly progress?: (rows: number, of: number) => void } = {},
 ): Promise<SyncOutcome> {
   if (planned.kind === 'ended') return planned.outcome
   const { job, counts, checkpoint } = planned
-  return guarded(job, checkpoint, () => send(planned, options.signal, follow(counts, options.progress)))
+  return guarded(job, checkpoint, () => send(planned, options, follow(counts, options.progress)))
 }
 
 /** Gives back the lease of a plan that is not to be sent. */
@@ -55,25 +96,8 @@ export async function abandonSync(planned: PlannedSync): Promise<void> {
   await planned.job.ledger.finish(planned.checkpoint.lease, { event: 'abandoned', counts: {} })
 }
 
-/** What planning alone needs. */
-export type PreviewJob = Pick<
-  SyncJob,
-  'name' | 'destination' | 'onLeave' | 'maxRemoved' | 'delivers' | 'ledger' | 'world' | 'maxChanges'
-> &
-  Partial<SyncJob>
-
-/** Plans without a lease, for the eyes only: sends nothing, and changes nothing that a run reads. */
-export async function previewSync(job: PreviewJob): Promise<SyncOutcome> {
-  const began = job.world.clock.now()
-  await job.ledger.prepare()
-  const counts = await job.ledger.plan(undefined, job.maxChanges)
-  await job.ledger.discard()
-  const blockedBy = guard(job, counts)
-  if (blockedBy !== undefined) return blocked(job, counts, blockedBy, began)
-  return outcomeOf(job, { status: 'planned', counts, planOnly: true, ms: job.world.clock.now() - began })
-}
-
-async function claim(job: SyncJob): Promise<Claimed> {
+/** Takes the lease if nobody holds it, or a process that is provably gone. */
+export async function claim(job: Pick<SyncJob, 'ledger' | 'runId' | 'holder' | 'isDead'>): Promise<Claimed> {
   const { ledger, runId, holder } = job
   const claimed = await ledger.claim({ runId, holder, dead: undefined })
   if (claimed.kind === 'held' || !job.isDead(claimed.holder)) return claimed
@@ -81,7 +105,11 @@ async function claim(job: SyncJob): Promise<Claimed> {
 }
 
 /** Whatever goes wrong, the lease is given back if the warehouse lets us; the plan stays for the next run to merge. */
-async function guarded<T>(job: SyncJob, checkpoint: Checkpoint, work: () => Promise<T>): Promise<T> {
+export async function guarded<T>(
+  job: Pick<SyncJob, 'ledger'>,
+  checkpoint: Pick<Checkpoint, 'lease'>,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
     return await work()
   } catch (error) {
@@ -93,28 +121,35 @@ async function guarded<T>(job: SyncJob, checkpoint: Checkpoint, work: () => Prom
 }
 
 async function send(
-  { job, counts, checkpoint }: Extract<PlannedSync, { kind: 'ready' }>,
-  signal: AbortSignal | undefined,
+  { job, counts, judged, checkpoint }: Extract<PlannedSync, { kind: 'ready' }>,
+  stop: Stop,
   progress: (rows: number) => void,
 ): Promise<SyncOutcome> {
   const { ledger, world } = job
   const began = world.clock.now()
-  const delivery = new Delivery({ ...job, checkpoint }, signal)
-  await deliverPlan(job, delivery, counts, progress)
+  const delivery = new Delivery({ ...job, checkpoint }, stop)
+  await deliverPlan(job, delivery, counts, progress).finally(() => delivery.close())
   const rows = counts.creates + counts.updates + counts.removes
   const isOurs = !checkpoint.isFenced && (rows + counts.marks === 0 || (await ledger.merge(checkpoint.lease)))
   const ending: Ending | undefined = isOurs ? delivery.ending : { kind: 'fenced' }
-  const tally = await settled(job, checkpoint, signal)
+  const tally = await settled(job, checkpoint, stop.signal)
+  const said = saidOf(job, judged)
   const outcome = outcomeOf(job, {
+    ...said,
     status: endingStatus(ending),
     counts,
     tally,
     calls: delivery.calls,
     retries: delivery.retries,
+    nextEligibleAt: ending?.kind === 'postponed' ? ending.until : undefined,
     ms: world.clock.now() - began,
-    diagnostics: diagnosticsOf(job, delivery, ending),
+    diagnostics: [...diagnosticsOf(job, delivery, ending), ...said.diagnostics],
   })
-  const event: RunEvent = { event: eventOf(outcome), counts: numbersOf(outcome) }
+  const event: RunEvent = {
+    event: eventOf(outcome),
+    counts: numbersOf(outcome, counts),
+    ...overridden(judged, job.kept),
+  }
   // Once fenced, the plan belongs to the run that took over: it must still find and merge it.
   if (isOurs) await ledger.finish(checkpoint.lease, event)
   else await ledger.surrender(checkpoint.lease, event)
@@ -138,6 +173,8 @@ async function deliverPlan(
   // An earlier replacement may still land over a new one; and a part of a whole cannot be sent.
   const { owed } = counts
   if (counts.onHold > 0 || owed.creates + owed.updates + owed.removes > 0) return
+  // The rows were read with the build: whoever was suppressed since then is among them. The next run knows.
+  if (await job.ledger.hasFreshSuppressions()) return
   await sendWhole(job, delivery, rows)
   progress(rows)
 }
@@ -176,20 +213,16 @@ function follow(counts: PlanCounts, progress: ((rows: number, of: number) => voi
   }
 }
 
-function blocked(
-  job: Pick<SyncJob, 'name' | 'destination' | 'world'>,
-  counts: PlanCounts,
-  blockedBy: string,
-  began: number,
-): SyncOutcome {
-  const diagnostics = [problem('sync/guard', `"${job.name}" was not sent. ${blockedBy}`)]
-  const ms = job.world.clock.now() - began
-  return outcomeOf(job, { status: 'blocked', counts, planOnly: true, ms, blockedBy, diagnostics })
+/** The guards that would have blocked the plan, for the record. */
+function overridden({ breaches }: Judged, kept: KeptJob | undefined): Pick<RunEvent, 'detail'> {
+  if (breaches.length === 0) return {}
+  const by = kept === undefined ? '' : ` by ${kept.id}`
+  return { detail: `overridden${by}: ${breaches.map(({ guard, message }) => `${guard}: ${message}`).join(' ')}` }
 }
 
 function skipped(job: SyncJob, claimed: Extract<Claimed, { kind: 'taken' }>, began: number): SyncOutcome {
   const message = `"${job.name}" is being sent by another run (${claimed.holder}) until ${claimed.until} at the latest.`
-  const diagnostics = [problem('sync/locked', message)]
+  const diagnostics = [warning('sync/locked', message)]
   return outcomeOf(job, { status: 'skipped', ms: job.world.clock.now() - began, diagnostics })
 }
 
@@ -198,7 +231,9 @@ function eventOf(outcome: SyncOutcome): RunEvent['event'] {
   return outcome.status === 'partial' || outcome.status === 'interrupted' ? outcome.status : 'failed'
 }
 
-function numbersOf(outcome: SyncOutcome): Readonly<Record<string, number>> {
+function numbersOf(outcome: SyncOutcome, { consents }: PlanCounts): Readonly<Record<string, number>> {
   const { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls } = outcome
-  return { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls }
+  // The next plan compares its share with this one.
+  const agreed = consents && { asked: consents.asked, agreed: consents.agreed }
+  return { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls, ...agreed }
 }

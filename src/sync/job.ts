@@ -1,7 +1,9 @@
 import type { Channel, Connector, LeaveAction, Ms } from '../connectors/connector.ts'
 import type { Diagnostic } from '../error.ts'
+import type { Sync, SyncGuard } from '../project/project.ts'
 import type { World } from '../world.ts'
-import { LEASE, type Ledger } from './ledger.ts'
+import type { BreachNote, Judged, MappingNote } from './breach.ts'
+import { type Kept, LEASE, type Ledger } from './ledger.ts'
 import type { Pace } from './pace.ts'
 
 /** Everything that it takes to plan and send one sync. */
@@ -10,8 +12,15 @@ export interface SyncJob {
   readonly destination: string
   /** What is done with a row that leaves; undefined = it is kept, or (delivered whole) simply no longer there. */
   readonly onLeave: LeaveAction | undefined
-  /** Share of the snapshot (0.1 = 10 %) that may be removed at once. */
-  readonly maxRemoved: number | undefined
+  /** What is done with a row whose person may no longer be contacted; undefined = nothing can be done there. */
+  readonly onWithdraw: LeaveAction | undefined
+  /** Where the answers are that its purpose asks for, for messages; undefined where it asks nobody. */
+  readonly consent?: { readonly purpose: string; readonly source: string; readonly maxAge: string } | undefined
+  /** The segment that is sent, for messages; undefined = every profile. */
+  readonly segment?: string | undefined
+  readonly guard: SyncGuard
+  /** Undefined = the sync is blocked until somebody chooses. */
+  readonly onMappingChange?: Sync['onMappingChange']
   readonly delivers: 'changes' | 'whole'
   readonly connector: Pick<Connector<unknown, unknown>, 'limits'>
   readonly account: unknown
@@ -20,8 +29,10 @@ export interface SyncJob {
   readonly ledger: Ledger
   /** How long a sent request may still take effect. */
   readonly settlesWithin: Ms
-  /** One per destination account, shared by all its syncs. */
+  /** One per credential, shared by all syncs that use it. */
   readonly pace: Pace
+  /** Aborts the requests that are in flight, and lets none start any more. */
+  readonly cutOff?: () => void
   readonly world: Pick<World, 'clock' | 'random'>
   readonly runId: string
   /** Unique per run; `isDead` must be able to tell of it whether it still runs. */
@@ -29,7 +40,17 @@ export interface SyncJob {
   /** Provably runs no more: same host, and no such process. */
   readonly isDead: (holder: string) => boolean
   readonly maxChanges?: number | undefined
+  /** The plan that is sent, exactly as it was made before; undefined = a new one. */
+  readonly kept?: KeptJob | undefined
   readonly timing?: Timing
+}
+
+/** A plan that was made before, and what was said of it then. */
+export interface KeptJob {
+  /** The id of the whole plan, which is noted where guards are overridden. */
+  readonly id: string
+  readonly plan: Kept
+  readonly judged: Omit<Judged, 'counts'>
 }
 
 export interface Timing {
@@ -48,9 +69,10 @@ export const TIMING: Timing = { lease: LEASE, margin: 120_000, windowRows: 5_000
 
 /**
  * ok: the plan was sent to its end (rows may have been refused). partial: ended before. blocked: a guard. skipped:
- * another run holds the lease. failed: authorisation, configuration or a bug. planned: nothing was to be sent.
+ * another run holds the lease. failed: authorisation, configuration or a bug. planned: nothing was to be sent. not_due:
+ * its last run is not long enough ago.
  */
-export type SyncStatus = 'ok' | 'partial' | 'blocked' | 'skipped' | 'failed' | 'interrupted' | 'planned'
+export type SyncStatus = 'ok' | 'partial' | 'blocked' | 'skipped' | 'failed' | 'interrupted' | 'planned' | 'not_due'
 
 /** What became of one sync, as the JSON report has it. Numbers are rows unless they say otherwise. */
 export interface SyncOutcome {
@@ -73,6 +95,8 @@ export interface SyncOutcome {
     readonly consent: number
     readonly suppressed: number
     readonly excluded: number
+    /** Sent before, not to be contacted any more, and the destination knows no act: somebody must do it by hand. */
+    readonly listed: number
     /** On hold after an ambiguous request, or refused before and not due. */
     readonly held: number
   }
@@ -80,6 +104,13 @@ export interface SyncOutcome {
   readonly calls: number
   readonly retries: number
   readonly ms: Ms
+  /** All that blocked it, in one text. */
   readonly blocked_by: string | null
+  /** What guards say of it. */
+  readonly breaches: readonly BreachNote[]
+  /** How `fields:` differ from what rows were acknowledged under; null where they do not. */
+  readonly mapping: MappingNote | null
+  /** When the destination lets itself be asked again, ISO 8601; null where it named no time, or need not be waited for. */
+  readonly next_eligible_at: string | null
   readonly diagnostics: readonly Diagnostic[]
 }

@@ -3,21 +3,27 @@ import type {
   Claim,
   Claimed,
   Confession,
+  ConsentCounts,
   DesiredRow,
   Flush,
+  Kept,
   Lease,
   LeaseTiming,
   Ledger,
   PlanCounts,
   PlannedChange,
+  Planning,
   RunEvent,
   Settled,
   Submitted,
 } from './ledger.ts'
-import { confessed, type Happened, landed, mayLand, outcomes } from './model-merge.ts'
+import type { Mapping, Standing } from './mapping.ts'
+import { inSeconds, planned, settled } from './model-ledger-rows.ts'
+import { confessed, landed, mayLand, outcomes } from './model-merge.ts'
 import { countRows, planRows } from './model-plan.ts'
 import {
   type ModelAck,
+  type ModelField,
   type ModelPlanRow,
   type ModelRow,
   type ModelSnapshot,
@@ -31,6 +37,8 @@ export interface ModelWarehouse {
   readonly now: () => number
   /** The audience at this moment. */
   readonly rows: () => readonly ModelRow[]
+  /** Ids of profiles that were suppressed after the rows were read. */
+  readonly suppressed: Set<string>
   lease: {
     fence: number
     holder: string | null
@@ -38,19 +46,35 @@ export interface ModelWarehouse {
     sendsEnd: number
     settledFence: number
   }
+  /** The target for which the state was made. */
+  target: string
+  /** Fields that fingerprints cover, as rows were acknowledged under them. */
+  noted: readonly ModelField[] | undefined
   readonly snapshot: Map<string, ModelSnapshot>
   readonly acks: ModelAck[]
   readonly plans: Map<number, readonly ModelPlanRow[]>
   /** The audience of each plan: builds never change. */
   readonly builds: Map<number, readonly ModelRow[]>
-  readonly events: { readonly runId: string; readonly fence: number; readonly event: string; readonly at: number }[]
+  /** The plan that is sent later, and the audience that it was made of. */
+  kept?: { readonly plan: readonly ModelPlanRow[]; readonly rows: readonly ModelRow[] }
+  readonly events: {
+    readonly runId: string
+    readonly fence: number
+    readonly event: string
+    readonly at: number
+    readonly detail?: string | undefined
+    readonly counts?: RunEvent['counts']
+  }[]
 }
 
 export function modelWarehouse(now: () => number, rows: () => readonly ModelRow[]): ModelWarehouse {
   return {
     now,
     rows,
+    suppressed: new Set(),
     lease: { fence: 0, holder: null, until: 0, sendsEnd: 0, settledFence: 0 },
+    target: TARGET,
+    noted: undefined,
     snapshot: new Map(),
     acks: [],
     plans: new Map(),
@@ -58,6 +82,9 @@ export function modelWarehouse(now: () => number, rows: () => readonly ModelRow[
     events: [],
   }
 }
+
+/** The only target of the model: a state that names another one was copied. */
+const TARGET = 'model'
 
 /** The ledger in plain TypeScript. Every method takes effect at once when it is called. */
 export class ModelLedger implements Ledger {
@@ -75,10 +102,11 @@ export class ModelLedger implements Ledger {
 
   async prepare(): Promise<void> {}
 
-  async claim({ runId, holder, dead }: Claim): Promise<Claimed> {
+  async claim({ runId, holder, dead, from }: Claim): Promise<Claimed> {
     const { lease, events, now } = this.#warehouse
     const isDead = lease.holder !== null && lease.holder === dead
-    if (lease.holder !== null && !isDead && lease.until >= now())
+    const isGiven = lease.holder !== null && lease.holder === from
+    if (lease.holder !== null && !isDead && !isGiven && lease.until >= now())
       return { kind: 'taken', holder: lease.holder, until: String(lease.until) }
     lease.sendsEnd = lease.holder === null || isDead ? now() : lease.until
     lease.fence += 1
@@ -106,14 +134,31 @@ export class ModelLedger implements Ledger {
     return recovered + this.#confessions(lease)
   }
 
-  async plan(lease: Lease | undefined, maxChanges: number | undefined): Promise<PlanCounts> {
-    const { snapshot, plans, rows } = this.#warehouse
+  async standing(): Promise<Standing> {
+    const { target, noted } = this.#warehouse
+    return {
+      otherTarget: target === TARGET ? undefined : target,
+      present: mappingOf(this.#sync.fields),
+      noted: noted && { ...mappingOf(noted), lost: [] },
+    }
+  }
+
+  async acknowledge(): Promise<void> {
+    this.#warehouse.target = TARGET
+  }
+
+  async plan(
+    lease: Lease | undefined,
+    maxChanges: number | undefined,
+    { rebase = false, holdRemovals = false }: Planning = {},
+  ): Promise<PlanCounts> {
+    const { snapshot, plans, rows, noted } = this.#warehouse
     const now = this.#warehouse.now()
-    const plan =
-      lease === undefined || this.#isMine(lease) ? planRows(this.#sync, rows(), snapshot, { now, maxChanges }) : []
+    const at = { now, maxChanges, holdRemovals, before: rebase ? (noted ?? []) : undefined }
+    const plan = lease === undefined || this.#isMine(lease) ? planRows(this.#sync, rows(), snapshot, at) : []
     plans.set(lease?.fence ?? 0, plan)
     this.#warehouse.builds.set(lease?.fence ?? 0, rows())
-    return countRows(plan, rows(), snapshot, now)
+    return countRows(this.#sync, plan, rows(), snapshot, { now, before: this.#before() })
   }
 
   async *changes(lease: Lease): AsyncGenerator<readonly PlannedChange[]> {
@@ -126,15 +171,28 @@ export class ModelLedger implements Ledger {
 
   async *desired(lease: Lease): AsyncGenerator<readonly DesiredRow[]> {
     const payloads = new Map<string, string[]>()
+    const barred = new Set<string>()
     for (const row of this.#warehouse.builds.get(lease.fence) ?? []) {
       if (row.excluded || row.key === undefined) continue
       const keyJson = JSON.stringify(row.key)
+      if (row.barred) barred.add(keyJson)
       payloads.set(keyJson, [...(payloads.get(keyJson) ?? []), payloadText(this.#sync.fields, row.values)])
     }
     const single = [...payloads].flatMap(([keyJson, [payload = '', ...more]]) =>
-      more.length === 0 ? [{ keyJson, payload }] : [],
+      more.length === 0 && !barred.has(keyJson) ? [{ keyJson, payload }] : [],
     )
     yield single.sort((a, b) => (a.keyJson < b.keyJson ? -1 : 1))
+  }
+
+  async hasFreshSuppressions(): Promise<boolean> {
+    return this.#warehouse.suppressed.size > 0
+  }
+
+  async revoked(lease: Lease, lo: number, hi: number): Promise<ReadonlySet<number>> {
+    const plan = this.#warehouse.plans.get(lease.fence) ?? []
+    const isSent = ({ verdict }: ModelPlanRow) => verdict === 'create' || verdict === 'update'
+    const gone = plan.filter((row) => row.seq >= lo && row.seq <= hi && isSent(row))
+    return new Set(gone.flatMap(({ seq, profileId }) => (this.#warehouse.suppressed.has(profileId ?? '') ? [seq] : [])))
   }
 
   async flush(lease: Lease, { acks, intent }: Flush): Promise<boolean> {
@@ -185,14 +243,33 @@ export class ModelLedger implements Ledger {
 
   async finish(lease: Lease, event: RunEvent): Promise<void> {
     this.#warehouse.plans.delete(lease.fence)
-    if (this.#isMine(lease)) this.#warehouse.lease.settledFence = lease.fence
+    if (this.#isMine(lease)) {
+      this.#warehouse.lease.settledFence = lease.fence
+      const wasSent = event.event !== 'blocked' && event.event !== 'abandoned'
+      if (wasSent) this.#warehouse.noted = this.#sync.fields.filter(({ write }) => write === 'always')
+    }
     await this.surrender(lease, event)
   }
 
-  async surrender(lease: Lease, { event }: RunEvent): Promise<void> {
+  async surrender(lease: Lease, { event, counts, detail }: RunEvent): Promise<void> {
     const { events, now } = this.#warehouse
-    events.push({ runId: lease.runId, fence: lease.fence, event, at: now() })
+    events.push({ runId: lease.runId, fence: lease.fence, event, at: now(), detail, counts })
     if (this.#isMine(lease)) this.#warehouse.lease.holder = null
+  }
+
+  async keep(): Promise<Kept> {
+    const plan = this.#warehouse.plans.get(0) ?? []
+    this.#warehouse.kept = { plan, rows: this.#warehouse.builds.get(0) ?? [] }
+    return { fence: this.#warehouse.lease.fence, digest: JSON.stringify(plan) }
+  }
+
+  async adopt(lease: Lease, { digest }: Kept): Promise<PlanCounts | undefined> {
+    const { kept, plans, builds, snapshot } = this.#warehouse
+    if (kept === undefined || JSON.stringify(kept.plan) !== digest) return undefined
+    plans.set(lease.fence, this.#isMine(lease) ? kept.plan : [])
+    builds.set(lease.fence, kept.rows)
+    const at = { now: this.#warehouse.now(), before: this.#before() }
+    return countRows(this.#sync, kept.plan, kept.rows, snapshot, at)
   }
 
   async discard(): Promise<void> {
@@ -201,6 +278,15 @@ export class ModelLedger implements Ledger {
 
   #isMine(lease: Lease): boolean {
     return this.#warehouse.lease.fence === lease.fence
+  }
+
+  /** What the last run that was not blocked told of consents. */
+  #before(): ConsentCounts['before'] {
+    const told = this.#warehouse.events.flatMap(({ event, fence, at, counts: { asked, agreed } = {} }) =>
+      event === 'blocked' || asked === undefined || agreed === undefined ? [] : [{ fence, at, asked, agreed }],
+    )
+    const [last] = told.sort((a, b) => b.fence - a.fence || b.at - a.at || b.asked - a.asked || b.agreed - a.agreed)
+    return last && { asked: last.asked, agreed: last.agreed }
   }
 
   /** Merges plan and acks of a fence: repeating it changes nothing. */
@@ -228,6 +314,16 @@ export class ModelLedger implements Ledger {
       acks.push({ ...this.#blankAck(lease), run_id: run, kind: 'applied' })
     }
     return runs.length
+  }
+
+  async retry(lease: Lease, compliance: boolean): Promise<number> {
+    if (!this.#isMine(lease)) return 0
+    const { snapshot } = this.#warehouse
+    const due = [...snapshot].filter(
+      ([, row]) => row.tried_fp !== null && (compliance || row.err_class !== 'compliance'),
+    )
+    for (const [key, row] of due) snapshot.set(key, { ...row, tried_fp: null, fail_count: 0, next_retry_at: null })
+    return due.length
   }
 
   #byKey(keyJson: string | null): ModelSnapshot | undefined {
@@ -269,41 +365,8 @@ export class ModelLedger implements Ledger {
   }
 }
 
-function planned(row: ModelPlanRow, op: PlannedChange['op']): PlannedChange {
-  return {
-    seq: row.seq,
-    op,
-    keyJson: row.keyJson,
-    profileId: row.profileId ?? '',
-    payload: row.payload,
-    ident: row.ident,
-    before: row.before,
-    destinationId: row.destinationId,
-    idempotencyKey: row.idempotencyKey,
-  }
-}
-
-function settled(known: ModelSnapshot, row: Settled, now: number): Happened {
-  return {
-    keyHash: known.key_hash,
-    keyJson: known.key_json,
-    profileId: known.profile_id,
-    op: known.pending_op === 'create' || known.pending_op === 'update' ? known.pending_op : 'remove',
-    outcome: row.outcome,
-    fp: known.pending_fp,
-    tried: known.pending_tried,
-    rev: known.pending_rev ?? 0,
-    ident: known.pending_ident,
-    code: row.code ?? null,
-    message: row.message ?? null,
-    destinationId: row.destinationId ?? null,
-    job: null,
-    // An ambiguous attempt before the accepted one keeps its hold.
-    holdUntil: row.hold === undefined ? known.hold_until : Math.max(known.hold_until ?? 0, now + inSeconds(row.hold)),
-  }
-}
-
-/** The ledger keeps whole seconds, rounded up. */
-function inSeconds(ms: number): number {
-  return Math.ceil(ms / 1000) * 1000
+function mappingOf(fields: readonly ModelField[]): Mapping {
+  const lasting = fields.filter(({ write }) => write === 'always')
+  const says = ({ name, from = name, onNull }: ModelField) => JSON.stringify([from, onNull])
+  return { key: 'k', fields: lasting.map((field) => ({ name: field.name, says: says(field) })) }
 }

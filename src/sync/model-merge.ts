@@ -8,7 +8,7 @@ export interface Happened {
   readonly keyJson: string
   readonly profileId: string | null
   readonly op: Op | undefined
-  readonly outcome: Outcome | 'left' | 'returned' | 'forgotten'
+  readonly outcome: Outcome | 'left' | 'returned' | 'forgotten' | 'rebased'
   readonly fp: string | null
   readonly tried: string | null
   readonly rev: number
@@ -59,7 +59,8 @@ export function outcomes(
 }
 
 function outcomeOf(row: ModelPlanRow, answer: ModelAck | undefined, intended: number): Happened['outcome'] | undefined {
-  if (row.verdict === 'left' || row.verdict === 'returned' || row.verdict === 'forgotten') return row.verdict
+  if (row.verdict === 'left' || row.verdict === 'returned') return row.verdict
+  if (row.verdict === 'forgotten' || row.verdict === 'rebased') return row.verdict
   if (row.verdict !== row.op) return undefined
   return answer?.outcome ?? (row.seq <= intended ? 'unknown' : undefined)
 }
@@ -80,7 +81,8 @@ export function landed(known: ModelSnapshot | undefined, news: Happened, at: Lan
   const upserted = written && news.op !== 'remove'
   const removed = written && news.op === 'remove'
   const submitted = news.outcome === 'submitted'
-  const isMark = news.outcome === 'left' || news.outcome === 'returned' || news.outcome === 'forgotten'
+  const isRebased = news.outcome === 'rebased'
+  const isMark = news.outcome === 'left' || news.outcome === 'returned' || news.outcome === 'forgotten' || isRebased
   const fails = (before.tried_fp === news.tried ? before.fail_count : 0) + 1
   return {
     key_hash: news.keyHash,
@@ -88,7 +90,7 @@ export function landed(known: ModelSnapshot | undefined, news: Happened, at: Lan
     profile_id: news.profileId ?? before.profile_id,
     state: stateAfter(before, news, { upserted, removed, uncertain }),
     known: upserted || (before.known && !removed && !(uncertain && news.op === 'remove')),
-    fp: upserted ? news.fp : removed || uncertain || news.outcome === 'forgotten' ? null : before.fp,
+    fp: upserted || isRebased ? news.fp : removed || uncertain || news.outcome === 'forgotten' ? null : before.fp,
     ident: upserted ? news.ident : uncertain || submitted ? bothIdents(before.ident, news.ident) : before.ident,
     dest_id: upserted ? (news.destinationId ?? before.dest_id) : removed ? null : before.dest_id,
     rev: written ? news.rev : before.rev,
@@ -143,7 +145,7 @@ function stateAfter(
   news: Happened,
   is: { readonly upserted: boolean; readonly removed: boolean; readonly uncertain: boolean },
 ): string {
-  if (is.upserted || news.outcome === 'returned') return 'synced'
+  if (is.upserted || news.outcome === 'returned' || news.outcome === 'rebased') return 'synced'
   if (is.removed) return 'tomb'
   if (is.uncertain) return 'unknown'
   if (news.outcome === 'submitted' || news.outcome === 'left') return news.outcome

@@ -1,8 +1,9 @@
-import type { Op, PlanCounts } from './ledger.ts'
+import type { ConsentCounts, Op, PlanCounts } from './ledger.ts'
 import {
   fingerprint,
   idempotencyKey,
   keyHash,
+  type ModelField,
   type ModelPlanRow,
   type ModelRow,
   type ModelSnapshot,
@@ -18,30 +19,40 @@ export function planRows(
   sync: ModelSync,
   rows: readonly ModelRow[],
   snapshot: Snapshot,
-  at: { readonly now: number; readonly maxChanges: number | undefined },
+  at: {
+    readonly now: number
+    readonly maxChanges: number | undefined
+    readonly holdRemovals?: boolean
+    /** Fields under which rows were acknowledged: those that still match under them are rebased. */
+    readonly before?: readonly ModelField[] | undefined
+  },
 ): readonly ModelPlanRow[] {
-  const audience = byKey(sync, rows)
+  const audience = byKey(sync, rows, at.before)
+  const barred = new Set(rows.filter((row) => row.barred !== undefined).map((row) => row.profileId))
   const nameless = new Set(
     rows.filter((row) => !row.excluded && hasNoOwnKey(row, audience)).map((row) => row.profileId),
   )
   const keys = new Set([...audience.keys(), ...[...snapshot.values()].map((row) => row.key_json)])
   const found = [...keys].flatMap((keyJson) => {
-    const row = planRow(sync, keyJson, audience.get(keyJson), snapshot.get(keyHash(keyJson)))
+    const row = planRow(sync, keyJson, audience.get(keyJson), snapshot.get(keyHash(keyJson)), barred)
     return row ? [judged(sync, row, nameless, snapshot.get(row.keyHash), at.now)] : []
   })
-  return numbered(found, at.maxChanges)
+  return numbered(found, at.maxChanges, at.holdRemovals ?? false)
 }
 
 /** The counts of a plan as the report has them. */
 export function countRows(
+  sync: ModelSync,
   plan: readonly ModelPlanRow[],
   rows: readonly ModelRow[],
   snapshot: Snapshot,
-  now: number,
+  at: { readonly now: number; readonly before: ConsentCounts['before'] },
 ): PlanCounts {
   const count = (test: (row: ModelPlanRow) => boolean) => plan.filter(test).length
-  const audience = rows.filter((row) => !row.excluded)
-  const copies = plan.reduce((sum, row) => sum + (row.copies > 1 ? row.copies : 0), 0)
+  const included = rows.filter((row) => !row.excluded)
+  const audience = included.filter((row) => row.barred === undefined)
+  const barred = (why: ModelRow['barred']) => included.filter((row) => row.barred === why).length
+  const copies = plan.reduce((sum, row) => sum + (row.copies > 1 ? row.claims : 0), 0)
   const invalid = copies + audience.filter((row) => row.key === undefined).length
   const busy = count((row) => row.inAudience && row.copies === 1 && !MARKS.has(row.verdict))
   const owed = (op: Op) => count((row) => row.verdict === 'owed' && row.op === op)
@@ -50,34 +61,54 @@ export function countRows(
     creates: count((row) => row.verdict === 'create'),
     updates: count((row) => row.verdict === 'update'),
     removes: count((row) => row.verdict === 'remove'),
+    withdraws: count((row) => row.act === 'withdraw' && (row.verdict === 'remove' || row.verdict === 'owed')),
+    listed: count((row) => row.verdict === 'listed'),
     owed: { creates: owed('create'), updates: owed('update'), removes: owed('remove') },
     marks: count((row) => MARKS.has(row.verdict)),
+    rebased: count((row) => row.verdict === 'rebased'),
     unchanged: audience.length - invalid - busy,
     invalid,
-    excluded: rows.length - audience.length,
+    copies,
+    excluded: rows.length - included.length,
+    noConsent: barred('consent'),
+    suppressed: barred('suppressed'),
+    consents: sync.asks ? consentsOf(rows, at.before) : undefined,
     held: count((row) => row.verdict === 'held'),
     waiting: count((row) => row.verdict === 'waiting'),
     pending: count((row) => row.verdict === 'pending'),
     audience: audience.length,
     snapshot: stored.filter((row) => ['synced', 'unknown', 'submitted'].includes(row.state)).length,
-    onHold: stored.filter((row) => row.hold_until !== null && row.hold_until > now).length,
+    onHold: stored.filter((row) => row.hold_until !== null && row.hold_until > at.now).length,
   }
 }
 
-const MARKS: ReadonlySet<Verdict> = new Set<Verdict>(['left', 'returned', 'forgotten'])
+/** In the model everybody has given one answer. */
+function consentsOf(rows: readonly ModelRow[], before: ConsentCounts['before']): ConsentCounts {
+  const agreed = rows.filter((row) => row.barred !== 'consent').length
+  return { answers: rows.length, isStale: false, asked: rows.length, agreed, before }
+}
+
+const MARKS: ReadonlySet<Verdict> = new Set<Verdict>(['left', 'returned', 'forgotten', 'rebased'])
 
 interface Member {
   readonly row: ModelRow
   readonly copies: number
+  readonly claims: number
   readonly fp: string
+  /** The fingerprint under the fields of before; undefined where nobody asks. */
+  readonly oldFp: string | undefined
 }
 
 function hasNoOwnKey({ key }: ModelRow, audience: ReadonlyMap<string, Member>): boolean {
   return key === undefined || (audience.get(JSON.stringify(key))?.copies ?? 0) > 1
 }
 
-function byKey(sync: ModelSync, rows: readonly ModelRow[]): ReadonlyMap<string, Member> {
-  const lasting = sync.fields.filter((field) => field.write === 'always').map((field) => field.name)
+function byKey(
+  sync: ModelSync,
+  rows: readonly ModelRow[],
+  old: readonly ModelField[] | undefined,
+): ReadonlyMap<string, Member> {
+  const lasting = sync.fields.filter((field) => field.write === 'always')
   const members = new Map<string, Member>()
   for (const row of rows) {
     if (row.excluded || row.key === undefined) continue
@@ -85,7 +116,9 @@ function byKey(sync: ModelSync, rows: readonly ModelRow[]): ReadonlyMap<string, 
     const before = members.get(keyJson)
     const first = before && before.row.profileId < row.profileId ? before.row : row
     const fp = fingerprint(lasting, first.values)
-    members.set(keyJson, { row: first, copies: (before?.copies ?? 0) + 1, fp })
+    const oldFp = old && fingerprint(old, first.values)
+    const claims = (before?.claims ?? 0) + (row.barred === undefined ? 1 : 0)
+    members.set(keyJson, { row: first, copies: (before?.copies ?? 0) + 1, claims, fp, oldFp })
   }
   return members
 }
@@ -97,29 +130,27 @@ function planRow(
   keyJson: string,
   member: Member | undefined,
   known: ModelSnapshot | undefined,
+  barred: ReadonlySet<string>,
 ): Unnumbered | undefined {
-  const verdict = wanted(sync, member, known)
+  const isBarred = member ? member.claims < member.copies : barred.has(known?.profile_id ?? '')
+  const verdict = isBarred ? withdrawn(sync, member, known) : wanted(sync, member, known)
   if (verdict === undefined) return undefined
   const op = isOp(verdict) ? verdict : undefined
   const sends = op === 'create' || op === 'update'
   const values = member?.row.values ?? {}
   const fields = op === 'create' ? sync.fields : sync.fields.filter((field) => field.write === 'always')
-  const created =
-    op === 'create'
-      ? fingerprint(
-          fields.map(({ name }) => name),
-          values,
-        )
-      : undefined
-  const fp = sends && member ? member.fp : null
-  const tried = op === 'remove' ? `remove ${sync.leave}` : (created ?? fp)
+  const created = op === 'create' ? fingerprint(fields, values) : undefined
+  const fp = (sends || verdict === 'rebased') && member ? member.fp : null
+  const tried = op === 'remove' ? `remove ${isBarred ? sync.withdraw : sync.leave}` : (created ?? (sends ? fp : null))
   const rev = (known?.rev ?? 0) + 1
   const match = sync.fields.filter((field) => sync.matchFields.has(field.name))
   return {
     verdict,
     op,
-    inAudience: member !== undefined,
+    act: op !== 'remove' ? undefined : isBarred ? 'withdraw' : 'leave',
+    inAudience: member !== undefined && !isBarred,
     copies: member?.copies ?? 0,
+    claims: member?.claims ?? 0,
     keyHash: keyHash(keyJson),
     keyJson,
     profileId: (member?.copies === 1 ? member.row.profileId : known?.profile_id) ?? null,
@@ -140,6 +171,14 @@ function planRow(
   }
 }
 
+/** What becomes of a key whose person may not be contacted. */
+function withdrawn(sync: ModelSync, member: Member | undefined, known: ModelSnapshot | undefined): Verdict | undefined {
+  if (known?.state === 'submitted') return 'pending'
+  const isHeld = known && ['synced', 'unknown', 'left'].includes(known.state)
+  if (isHeld && sync.mode !== 'append') return sync.withdraws ? 'remove' : 'listed'
+  return member && member.copies > 1 ? 'duplicate' : undefined
+}
+
 function wanted(sync: ModelSync, member: Member | undefined, known: ModelSnapshot | undefined): Verdict | undefined {
   const { mode } = sync
   const lasting = known?.fp !== null && known !== undefined
@@ -152,7 +191,8 @@ function wanted(sync: ModelSync, member: Member | undefined, known: ModelSnapsho
   const isNew =
     !known || known.state === 'absent' || known.state === 'tomb' || (known.state === 'unknown' && !known.known)
   if (isNew) return mode === 'update' ? 'update' : 'create'
-  if (mode !== 'insert' && mode !== 'append' && known.fp !== member.fp) return 'update'
+  if (mode !== 'insert' && mode !== 'append' && known.fp !== member.fp)
+    return member.oldFp !== undefined && known.fp === member.oldFp ? 'rebased' : 'update'
   return known.state === 'left' ? 'returned' : undefined
 }
 
@@ -165,7 +205,7 @@ function judged(
   now: number,
 ): Unnumbered {
   const isGone = row.op === 'remove' || row.verdict === 'left'
-  if (isGone && row.profileId !== null && nameless.has(row.profileId))
+  if (isGone && row.act !== 'withdraw' && row.profileId !== null && nameless.has(row.profileId))
     return { ...row, verdict: sync.whole && known?.fp !== null ? 'forgotten' : 'nameless' }
   if (row.op === undefined || !known) return row
   if (known.hold_until !== null && known.hold_until > now) return { ...row, verdict: 'held' }
@@ -174,17 +214,24 @@ function judged(
   return row
 }
 
-function numbered(rows: readonly Unnumbered[], maxChanges: number | undefined): readonly ModelPlanRow[] {
+function numbered(
+  rows: readonly Unnumbered[],
+  maxChanges: number | undefined,
+  holdRemovals: boolean,
+): readonly ModelPlanRow[] {
   const limited = maxChanges !== undefined
+  // Nobody is held back from what they asked for.
+  const isHeld = (row: Unnumbered) => limited || (holdRemovals && row.act !== 'withdraw')
   const order = (row: Unnumbered) => {
-    if (row.verdict === 'remove') return limited ? 3 : 0
+    if (row.verdict === 'remove') return isHeld(row) ? 3 : 0
     if (row.verdict === 'create') return 1
     if (row.verdict === 'update') return 2
     return MARKS.has(row.verdict) ? 4 : 5
   }
   const sorted = [...rows].sort((a, b) => order(a) - order(b) || (a.keyHash < b.keyHash ? -1 : 1))
   return sorted.map((row, index) => {
-    const isOwed = limited && isOp(row.verdict) && (row.verdict === 'remove' || index >= maxChanges)
+    const isLeft = row.verdict === 'remove' ? isHeld(row) : limited && index >= maxChanges
+    const isOwed = isOp(row.verdict) && isLeft
     return { ...row, seq: index + 1, verdict: isOwed ? 'owed' : row.verdict }
   })
 }

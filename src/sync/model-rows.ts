@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { SnapshotColumn } from '../compile/ledger-tables.ts'
 import type { Json, Key, Mode } from '../connectors/connector.ts'
-import type { Op, Outcome } from './ledger.ts'
+import type { Act, Op, Outcome } from './ledger.ts'
 
 /** One profile of the audience, as the model's warehouse holds it. */
 export interface ModelRow {
@@ -11,10 +11,14 @@ export interface ModelRow {
   /** Values of the fields by their name; missing = null. */
   readonly values: Readonly<Record<string, Json>>
   readonly excluded?: boolean
+  /** Why the person may not be contacted. */
+  readonly barred?: 'consent' | 'suppressed'
 }
 
 export interface ModelField {
   readonly name: string
+  /** The value that is sent under the name; undefined = the one of the same name. */
+  readonly from?: string
   readonly onNull: 'skip' | 'clear'
   readonly write: 'always' | 'on_create'
 }
@@ -25,12 +29,18 @@ export interface ModelSync {
   readonly mode: Mode
   /** Are rows that leave removed? */
   readonly removes: boolean
+  /** Can rows be removed whose people may not be contacted? */
+  readonly withdraws: boolean
+  /** Does its purpose ask people? */
+  readonly asks: boolean
   /** Does the destination take all rows at once? */
   readonly whole: boolean
   readonly fields: readonly ModelField[]
   readonly matchFields: ReadonlySet<string>
   /** The leave action as text: part of what makes a removal equal to one that was refused. */
   readonly leave: string
+  /** The same of the act for those who may not be contacted. */
+  readonly withdraw: string
 }
 
 /** A snapshot row: the columns of the table, times in milliseconds. */
@@ -64,11 +74,13 @@ export type Verdict =
   | 'left'
   | 'returned'
   | 'forgotten'
+  | 'rebased'
   | 'held'
   | 'waiting'
   | 'duplicate'
   | 'nameless'
   | 'pending'
+  | 'listed'
   | 'owed'
 
 /** A plan row of the model. */
@@ -77,8 +89,11 @@ export interface ModelPlanRow {
   readonly verdict: Verdict
   /** The change that it is or would be. */
   readonly op: Op | undefined
+  readonly act: Act | undefined
   readonly inAudience: boolean
+  /** Profiles that have the key, and those among them who may be contacted. */
   readonly copies: number
+  readonly claims: number
   readonly keyHash: string
   readonly keyJson: string
   readonly profileId: string | null
@@ -113,9 +128,12 @@ export interface ModelAck {
 
 const UNIT = '\u001f'
 
-/** Hex MD5 over the canonical parts of named values. */
-export function fingerprint(names: readonly string[], values: Readonly<Record<string, Json>>): string {
-  return digest('md5', names.map((name) => canonical(name, values[name] ?? null)).join(UNIT))
+/** Hex MD5 over the canonical parts of what fields send. */
+export function fingerprint(
+  fields: readonly Pick<ModelField, 'name' | 'from'>[],
+  values: Readonly<Record<string, Json>>,
+): string {
+  return digest('md5', fields.map((field) => canonical(field.name, valueSent(field, values))).join(UNIT))
 }
 
 export function keyHash(keyJson: string): string {
@@ -128,8 +146,15 @@ export function idempotencyKey(parts: readonly (string | number)[]): string {
 
 /** The JSON text of named values in order; nulls are left out where their field says so. */
 export function payloadText(fields: readonly ModelField[], values: Readonly<Record<string, Json>>): string {
-  const sent = fields.filter((field) => field.onNull === 'clear' || (values[field.name] ?? null) !== null)
-  return JSON.stringify(Object.fromEntries(sent.map((field) => [field.name, values[field.name] ?? null])))
+  const sent = fields.filter((field) => field.onNull === 'clear' || valueSent(field, values) !== null)
+  return JSON.stringify(Object.fromEntries(sent.map((field) => [field.name, valueSent(field, values)])))
+}
+
+function valueSent(
+  { name, from = name }: Pick<ModelField, 'name' | 'from'>,
+  values: Readonly<Record<string, Json>>,
+): Json {
+  return values[from] ?? null
 }
 
 function canonical(name: string, value: Json): string {

@@ -1,7 +1,10 @@
 import { CdpError, type Diagnostic, problem, warning } from '../error.ts'
-import type { Delivery, Ending } from './delivery.ts'
+import type { BreachNote, Judged, MappingNote } from './breach.ts'
+import { withdrawnDiagnostics } from './consent.ts'
+import type { Delivery } from './delivery.ts'
 import type { SyncJob, SyncOutcome, SyncStatus } from './job.ts'
 import type { Outcome, PlanCounts } from './ledger.ts'
+import type { Ending } from './trouble.ts'
 
 type Named = Pick<SyncJob, 'name' | 'destination'>
 
@@ -15,7 +18,10 @@ export interface Told {
   readonly calls?: number
   readonly retries?: number
   readonly ms: number
+  readonly nextEligibleAt?: Date | undefined
   readonly blockedBy?: string
+  readonly breaches?: readonly BreachNote[]
+  readonly mapping?: MappingNote | undefined
   readonly diagnostics?: readonly Diagnostic[]
 }
 
@@ -41,17 +47,45 @@ export function outcomeOf(job: Named, told: Told): SyncOutcome {
     again: told.planOnly ? 0 : creates + updates + removes - written - accepted - refused,
     invalid: counts?.invalid ?? 0,
     withheld: {
-      consent: 0,
-      suppressed: 0,
+      consent: counts?.noConsent ?? 0,
+      suppressed: counts?.suppressed ?? 0,
       excluded: counts?.excluded ?? 0,
+      listed: counts?.listed ?? 0,
       held: (counts?.held ?? 0) + (counts?.waiting ?? 0),
     },
     calls: told.calls ?? 0,
     retries: told.retries ?? 0,
     ms: told.ms,
     blocked_by: told.blockedBy ?? null,
-    diagnostics: told.diagnostics ?? [],
+    breaches: told.breaches ?? [],
+    mapping: told.mapping ?? null,
+    next_eligible_at: told.nextEligibleAt?.toISOString() ?? null,
+    diagnostics: [...(told.diagnostics ?? []), ...withdrawnDiagnostics(job, counts)],
   }
+}
+
+/** A plan that guards keep from being sent. `began`: when it was begun, by the monotonic clock. */
+export function blocked(
+  job: Pick<SyncJob, 'name' | 'destination' | 'world'>,
+  { counts, breaches, mapping }: Judged,
+  began: number,
+): SyncOutcome {
+  const diagnostics = breaches.map(({ message, fix }) =>
+    problem('sync/guard', `"${job.name}" was not sent. ${message}`, undefined, fix),
+  )
+  const blockedBy = breaches.map(({ message }) => message).join(' ')
+  const ms = job.world.clock.now() - began
+  const told = { breaches: breaches.map((one) => ({ ...one, effect: 'blocked' as const })), mapping, diagnostics }
+  return outcomeOf(job, { status: 'blocked', counts, planOnly: true, ms, blockedBy, ...told })
+}
+
+/** What a plan that is not blocked says beside its numbers. */
+export function saidOf(job: Pick<SyncJob, 'name'>, { breaches, held, mapping }: Judged) {
+  const overridden = breaches.map((one) => ({ ...one, effect: 'overridden' as const }))
+  if (held === undefined) return { mapping, breaches: overridden, diagnostics: [] }
+  const message = `"${job.name}" holds its removals back. ${held.message}`
+  const diagnostics = [warning('sync/guard', message, undefined, held.fix)]
+  return { mapping, breaches: [...overridden, { ...held, effect: 'held' as const }], diagnostics }
 }
 
 /** How a sync ended that began to send. */
@@ -63,6 +97,7 @@ export function endingStatus(ending: Ending | undefined): SyncStatus {
       return 'interrupted'
     case 'fenced':
     case 'unreachable':
+    case 'postponed':
     case 'many-refused':
       return 'partial'
     case 'auth':
@@ -74,10 +109,21 @@ export function endingStatus(ending: Ending | undefined): SyncStatus {
 
 /** What a reader should know about how sending went. */
 export function diagnosticsOf(job: Named, delivery: Delivery, ending: Ending | undefined): readonly Diagnostic[] {
+  const { givenUp, lastError } = delivery
   const refused = [...delivery.refusals].map(([code, { message, rows }]) =>
     warning('destination/refused', `"${job.destination}" refused ${rows} rows of "${job.name}": ${code}: ${message}`),
   )
-  return [...(ending ? endingDiagnostics(job, ending, delivery.lastError) : []), ...refused]
+  const owed: readonly Diagnostic[] = givenUp > 0 ? [{ ...outOfReach(job, lastError), severity: 'warning' }] : []
+  return [...(ending ? endingDiagnostics(job, ending, lastError) : owed), ...refused]
+}
+
+function outOfReach(job: Named, lastError: string | undefined): Diagnostic {
+  return problem(
+    'destination/unreachable',
+    `"${job.destination}" could not be reached for "${job.name}"${lastError ? `: ${lastError}` : ''}.`,
+    undefined,
+    'The next run sends what is owed.',
+  )
 }
 
 function endingDiagnostics(job: Named, ending: Ending, lastError: string | undefined): readonly Diagnostic[] {
@@ -87,12 +133,16 @@ function endingDiagnostics(job: Named, ending: Ending, lastError: string | undef
     case 'fenced':
       return [problem('sync/locked', `Another run took over "${job.name}" while this one was sending.`)]
     case 'unreachable':
+      return [outOfReach(job, lastError)]
+    case 'postponed':
       return [
         problem(
-          'destination/unreachable',
-          `"${job.destination}" could not be reached for "${job.name}"${lastError ? `: ${lastError}` : ''}.`,
+          'destination/throttled',
+          `"${job.destination}" takes no more of "${job.name}" for now. ${ending.why}`,
           undefined,
-          'The next run sends what is owed.',
+          ending.until
+            ? `A run after ${ending.until.toISOString()} sends what is owed.`
+            : 'A later run sends what is owed.',
         ),
       ]
     case 'auth':

@@ -1,4 +1,4 @@
-import type { Limit, Slot } from '../connectors/connector.ts'
+import type { Change, Limit, Slot } from '../connectors/connector.ts'
 import { batches } from './batch.ts'
 import { deliver } from './deliver.ts'
 import type { Delivery } from './delivery.ts'
@@ -33,8 +33,9 @@ export async function sendChanges({ job, delivery, changes, volume, progress }: 
       // A removal may free the key or the address that a creation needs.
       if (lastKind !== undefined && lastKind !== kind) await Promise.all(running)
       lastKind = kind
+      const allowed = await withoutRevoked(job, delivery, rows, progress)
       if (!(await flush(delivery, last.seq))) break
-      await sendWindow({ job, delivery, rows, limit: limits[kind], window, running, progress })
+      await sendWindow({ job, delivery, rows: allowed, limit: limits[kind], window, running, progress })
       window += 1
     }
   } catch (error) {
@@ -42,6 +43,21 @@ export async function sendChanges({ job, delivery, changes, volume, progress }: 
   }
   await Promise.all(running)
   await flush(delivery)
+}
+
+/** A window without those who were suppressed since the plan was made; they are told as certainly not sent. */
+async function withoutRevoked(
+  { ledger }: SyncJob,
+  { checkpoint }: Delivery,
+  rows: readonly PlannedChange[],
+  progress: ((rows: number) => void) | undefined,
+): Promise<readonly PlannedChange[]> {
+  const [first, last] = [rows[0], rows.at(-1)]
+  if (first === undefined || last === undefined || first.op === 'remove') return rows
+  const revoked = await ledger.revoked(checkpoint.lease, first.seq, last.seq)
+  for (const seq of revoked) checkpoint.tell(seq, { outcome: 'unsent' })
+  progress?.(revoked.size)
+  return rows.filter(({ seq }) => !revoked.has(seq))
 }
 
 /** The plan as windows of one kind each. */
@@ -84,11 +100,13 @@ interface Window {
 /** Starts every batch of a window; those that still run when it returns stay in `running`. */
 async function sendWindow({ job, delivery, rows, limit, window, running, progress }: Window): Promise<void> {
   const { channel } = job
-  const partition = channel.partition?.bind(channel)
-  const shaped = rows.map((row) => shape(row, job.onLeave))
+  const vendor = channel.partition?.bind(channel)
+  // People who left and people who withdrew may be removed by different acts.
+  const partition = (change: Change) => `${JSON.stringify(change.leave ?? null)} ${vendor?.(change, job.into) ?? ''}`
+  const shaped = rows.map((row) => shape(row, job))
   let batch = 0
   const nextSlot = (): Slot => ({ run: job.runId, window, batch: batch++ })
-  const all = batches(shaped, limit, partition && ((change) => partition(change, job.into)))
+  const all = batches(shaped, limit, partition)
   const placed = all.map((one) => ({ rows: one, limit, slot: nextSlot(), nextSlot }))
   for (const one of placed) {
     while (running.size >= limit.inFlight) await Promise.race(running)

@@ -1,5 +1,6 @@
-import type { Change, Json, Key, LeaveAction } from '../connectors/connector.ts'
+import type { Change, Json, Key } from '../connectors/connector.ts'
 import type { Weighed } from './batch.ts'
+import type { SyncJob } from './job.ts'
 import type { DesiredRow, PlannedChange } from './ledger.ts'
 
 type Fields = Readonly<Record<string, Json>>
@@ -11,7 +12,7 @@ export interface Row extends Weighed {
 }
 
 /** What a connector gets for a planned change. The plan's texts are JSON that the warehouse wrote. */
-export function shape(planned: PlannedChange, onLeave: LeaveAction | undefined): Row {
+export function shape(planned: PlannedChange, acts: Pick<SyncJob, 'onLeave' | 'onWithdraw'>): Row {
   const isRemoval = planned.op === 'remove'
   const change: Change = {
     seq: planned.seq,
@@ -20,7 +21,7 @@ export function shape(planned: PlannedChange, onLeave: LeaveAction | undefined):
     fields: isRemoval ? {} : (JSON.parse(planned.payload) as Fields),
     before: planned.before === null ? undefined : (JSON.parse(`[${planned.before}]`) as Fields[])[0],
     destinationId: planned.destinationId ?? undefined,
-    leave: isRemoval ? onLeave : undefined,
+    leave: isRemoval ? (planned.act === 'withdraw' ? acts.onWithdraw : acts.onLeave) : undefined,
     idempotencyKey: planned.idempotencyKey,
   }
   const bytes = Buffer.byteLength(planned.keyJson) + Buffer.byteLength(planned.payload)

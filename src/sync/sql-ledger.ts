@@ -1,27 +1,39 @@
-import { createHash } from 'node:crypto'
-import { ACK_BLOCK, ledgerTables, STATE_VERSION } from '../compile/ledger-tables.ts'
+import { keptPlanTable } from '../compile/kept-plan.ts'
+import { ledgerTables, STATE_VERSION } from '../compile/ledger-tables.ts'
 import type { Ms } from '../connectors/connector.ts'
 import { failure } from '../error.ts'
 import type { Bound, Statement, Table, Tokens, Values } from '../sql/sql.ts'
-import type { Cell, Page, Row, Session } from '../warehouses/warehouse.ts'
+import type { Page, Row, Session } from '../warehouses/warehouse.ts'
 import {
-  type Ack,
   type Claim,
   type Claimed,
   type Confession,
   type DesiredRow,
   type Flush,
+  type Kept,
   LEASE,
   type Lease,
   type Ledger,
-  type Op,
   type PlanCounts,
   type PlannedChange,
+  type Planning,
   type RunEvent,
   type Settled,
   type Submitted,
 } from './ledger.ts'
-import { type LedgerOf, type LedgerStatements, statementsOf } from './statements.ts'
+import type { Standing } from './mapping.ts'
+import {
+  ackRow,
+  CHANGE_COLUMNS,
+  changesOf,
+  confessionRow,
+  number,
+  planCounts,
+  seconds,
+  settledRow,
+} from './sql-ledger-rows.ts'
+import { fieldsBefore, notedValues, standingOf } from './standing.ts'
+import { type LedgerOf, type LedgerStatements, rebasePlan, statementsOf } from './statements.ts'
 
 export interface SqlLedgerOptions extends LedgerOf {
   readonly session: Session
@@ -41,8 +53,11 @@ export function openLedger(options: SqlLedgerOptions): Ledger {
 
 class SqlLedger implements Ledger {
   readonly #session: Session
+  readonly #subject: LedgerOf
   readonly #statements: LedgerStatements
   readonly #tables: ReturnType<typeof ledgerTables>
+  /** Where a plan is kept that is sent later. */
+  readonly #kept: Table
   readonly #build: number
   readonly #page: number
   /** Values that every statement may use. */
@@ -50,8 +65,10 @@ class SqlLedger implements Ledger {
 
   constructor(options: SqlLedgerOptions) {
     this.#session = options.session
+    this.#subject = options
     this.#statements = statementsOf(options)
     this.#tables = ledgerTables(options.schema, options.sync.name)
+    this.#kept = keptPlanTable(options.context.project, options.sync.name)
     this.#build = options.build
     this.#page = options.page ?? 5_000
     this.#always = {
@@ -71,11 +88,13 @@ class SqlLedger implements Ledger {
         `The state in "${this.#tables.schema}" has version ${version}; this release knows ${STATE_VERSION}.`,
         'Install the newer release.',
       )
+    if (version < STATE_VERSION)
+      await this.#session.script(this.#statements.migrate.map((statement) => ({ statement })))
   }
 
-  async claim({ runId, holder, dead }: Claim): Promise<Claimed> {
+  async claim({ runId, holder, dead, from }: Claim): Promise<Claimed> {
     const { claim, claimed } = this.#statements
-    const values = { run: runId, holder, dead: dead ?? null }
+    const values = { run: runId, holder, dead: dead ?? null, given: from ?? null }
     const [updated] = await this.#session.script([this.#bound(claim, values), this.#bound(claimed, values)])
     const row = await this.#read()
     const isMine = updated?.rows === 1 && row.holder === holder && row.active_run_id === runId
@@ -100,10 +119,25 @@ class SqlLedger implements Ledger {
     return recovered + (await this.#confessions(lease))
   }
 
-  async plan(lease: Lease | undefined, maxChanges: number | undefined): Promise<PlanCounts> {
-    const { plan, counts } = this.#statements
+  async standing(): Promise<Standing> {
+    const row = await this.#session.first(this.#bound(this.#statements.standing, {}))
+    return standingOf(this.#subject, row ?? {})
+  }
+
+  async acknowledge(): Promise<void> {
+    await this.#session.script([{ statement: this.#statements.acknowledge }])
+  }
+
+  async plan(
+    lease: Lease | undefined,
+    maxChanges: number | undefined,
+    { rebase = false, holdRemovals = false }: Planning = {},
+  ): Promise<PlanCounts> {
+    const { counts } = this.#statements
     const fence = lease?.fence ?? 0
-    await this.#session.script([this.#bound(plan, { fence, max_changes: maxChanges ?? null }, fence)])
+    const values = { fence, max_changes: maxChanges ?? null, hold_removals: holdRemovals }
+    const plan = rebase ? await this.#rebasePlan() : this.#statements.plan
+    await this.#session.script([this.#bound(plan, values, fence)])
     const row = await this.#session.first(this.#bound(counts, {}, fence))
     return planCounts(row ?? {})
   }
@@ -123,6 +157,17 @@ class SqlLedger implements Ledger {
       const [keys = [], payloads = []] = page.columns
       yield keys.map((keyJson, index) => ({ keyJson: keyJson ?? '', payload: payloads[index] ?? '{}' }))
     }
+  }
+
+  async hasFreshSuppressions(): Promise<boolean> {
+    return number((await this.#session.first(this.#bound(this.#statements.fresh, {})))?.fresh) > 0
+  }
+
+  async revoked(lease: Lease, lo: number, hi: number): Promise<ReadonlySet<number>> {
+    if (!(await this.hasFreshSuppressions())) return new Set()
+    const values = { ...this.#of(lease), seq_lo: lo, seq_hi: hi }
+    const row = await this.#session.first(this.#bound(this.#statements.revoked, values, lease.fence))
+    return new Set((row?.seqs ?? '').split('\n').flatMap((seq) => (seq === '' ? [] : [Number(seq)])))
   }
 
   async flush(lease: Lease, { acks, intent }: Flush): Promise<boolean> {
@@ -173,8 +218,30 @@ class SqlLedger implements Ledger {
     await this.#end(lease, event, [dropPlan, dropWhole, releaseMerged, forgetTombs, forgetAcks])
   }
 
+  async retry(lease: Lease, compliance: boolean): Promise<number> {
+    const values = { ...this.#of(lease), compliance }
+    const [due] = await this.#session.script([this.#bound(this.#statements.retry, values)])
+    return due?.rows ?? 0
+  }
+
   async surrender(lease: Lease, event: RunEvent): Promise<void> {
     await this.#end(lease, event, [this.#statements.release])
+  }
+
+  async keep(): Promise<Kept> {
+    const { keep, digest } = this.#statements
+    await this.#session.script([this.#bound(keep, {}, 0)])
+    const row = await this.#session.first(this.#bound(digest, {}))
+    return { fence: number((await this.#read()).fence), digest: row?.digest ?? '' }
+  }
+
+  async adopt(lease: Lease, kept: Kept): Promise<PlanCounts | undefined> {
+    const { adopt, digest, counts } = this.#statements
+    if ((await this.#session.columns(this.#kept, { b: this.#build })) === undefined) return undefined
+    const row = await this.#session.first(this.#bound(digest, {}))
+    if ((row?.digest ?? '') !== kept.digest) return undefined
+    await this.#run(lease, [adopt])
+    return planCounts((await this.#session.first(this.#bound(counts, {}, lease.fence))) ?? {})
   }
 
   async discard(): Promise<void> {
@@ -192,9 +259,16 @@ class SqlLedger implements Ledger {
   }
 
   async #end(lease: Lease, { event, counts, detail }: RunEvent, statements: readonly Statement[]): Promise<void> {
-    const values = { ...this.#of(lease), event, counts: JSON.stringify(counts), detail: detail ?? null }
+    const wasSent = event !== 'blocked' && event !== 'abandoned'
+    const noted = wasSent ? notedValues(this.#subject) : { key_spec: null, mapping: null, mapping_hash: null }
+    const values = { ...this.#of(lease), ...noted, event, counts: JSON.stringify(counts), detail: detail ?? null }
     const all = [...statements, this.#statements.event]
     await this.#session.script(all.map((statement) => this.#bound(statement, values, lease.fence)))
+  }
+
+  async #rebasePlan(): Promise<Statement> {
+    const row = await this.#session.first(this.#bound(this.#statements.standing, {}))
+    return rebasePlan(this.#subject, fieldsBefore(row ?? {}) ?? [])
   }
 
   async #read(): Promise<Row> {
@@ -224,108 +298,4 @@ class SqlLedger implements Ledger {
 function only(statement: Statement, values: Values): Values {
   const names = new Set(statement.sql.parts.flatMap((part) => (part.kind === 'parameter' ? [part.name] : [])))
   return Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name)))
-}
-
-const CHANGE_COLUMNS = [
-  'seq',
-  'verdict',
-  'key_json',
-  'profile_id',
-  'payload',
-  'ident',
-  'old_ident',
-  'dest_id',
-  'idempotency_key',
-] as const
-
-function changesOf({ rows, columns }: Page): readonly PlannedChange[] {
-  const cell = (name: (typeof CHANGE_COLUMNS)[number], row: number): Cell =>
-    columns[CHANGE_COLUMNS.indexOf(name)]?.[row] ?? null
-  const changes: PlannedChange[] = []
-  for (let row = 0; row < rows; row++) {
-    const op = cell('verdict', row)
-    if (!isOp(op)) break
-    changes.push({
-      seq: Number(cell('seq', row)),
-      op,
-      keyJson: cell('key_json', row) ?? '',
-      profileId: cell('profile_id', row) ?? '',
-      payload: cell('payload', row) ?? '{}',
-      ident: cell('ident', row),
-      before: cell('old_ident', row),
-      destinationId: cell('dest_id', row),
-      idempotencyKey: cell('idempotency_key', row) ?? '',
-    })
-  }
-  return changes
-}
-
-function isOp(verdict: Cell): verdict is Op {
-  return verdict === 'create' || verdict === 'update' || verdict === 'remove'
-}
-
-function planCounts(row: Row): PlanCounts {
-  const invalid = number(row.nameless) + number(row.copies)
-  return {
-    creates: number(row.creates),
-    updates: number(row.updates),
-    removes: number(row.removes),
-    owed: {
-      creates: number(row.owed_creates),
-      updates: number(row.owed_updates),
-      removes: number(row.owed_removes),
-    },
-    marks: number(row.marks),
-    unchanged: number(row.audience) - invalid - number(row.busy),
-    invalid,
-    excluded: number(row.excluded),
-    held: number(row.held),
-    waiting: number(row.waiting),
-    pending: number(row.pending),
-    audience: number(row.audience),
-    snapshot: number(row.snapshot),
-    onHold: number(row.on_hold),
-  }
-}
-
-function ackRow(ack: Ack) {
-  return {
-    kind: 'ack',
-    seq_lo: ack.lo,
-    seq_hi: ack.hi,
-    block: ack.lo - (ack.lo % ACK_BLOCK),
-    outcome: ack.outcome,
-    code: ack.code,
-    message: ack.message,
-    dest_id: ack.destinationId,
-    job_id: ack.job,
-    hold: ack.hold === undefined ? undefined : seconds(ack.hold),
-  }
-}
-
-function confessionRow({ keyJson, profileId, ident }: Confession) {
-  // The hash that the warehouse would make of the same text.
-  const key_hash = createHash('sha256').update(keyJson).digest('hex').slice(0, 32)
-  return { key_hash, key_json: keyJson, profile_id: profileId, ident }
-}
-
-function settledRow(row: Settled) {
-  return {
-    key_hash: row.keyHash,
-    job_id: row.job,
-    outcome: row.outcome,
-    code: row.code,
-    message: row.message,
-    dest_id: row.destinationId,
-    hold: row.hold === undefined ? undefined : seconds(row.hold),
-  }
-}
-
-/** The ledger keeps whole seconds, rounded up. */
-function seconds(ms: Ms): number {
-  return Math.ceil(ms / 1000)
-}
-
-function number(cell: Cell | undefined): number {
-  return Number(cell ?? 0)
 }

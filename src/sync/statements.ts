@@ -1,6 +1,10 @@
 import { type ChangesOf, planQuery, wholeQuery } from '../compile/changes.ts'
+import { freshStatement, revokedStatement } from '../compile/changes-consent.ts'
 import { countsQuery } from '../compile/changes-counts.ts'
 import type { Context } from '../compile/context.ts'
+import { statement as named } from '../compile/context.ts'
+import { keptPlanStatements } from '../compile/kept-plan.ts'
+import { retryQuery } from '../compile/ledger-mend.ts'
 import { confessedQuery, holdOf, isMine, mergeQuery, settleQuery, shifted } from '../compile/ledger-merge.ts'
 import {
   ACK_COLUMNS,
@@ -17,7 +21,9 @@ import {
 } from '../compile/ledger-tables.ts'
 import type { Connector } from '../connectors/connector.ts'
 import type { Sync } from '../project/project.ts'
+import type { Dialect } from '../sql/dialect.ts'
 import { column, from, parameter, type Sql, type Statement, sql, text } from '../sql/sql.ts'
+import { migration, standing } from './state-statements.ts'
 
 /** What the statements of one sync are compiled from. */
 export interface LedgerOf {
@@ -32,6 +38,10 @@ export interface LedgerOf {
 export interface LedgerStatements {
   readonly create: readonly Statement[]
   readonly version: Statement
+  readonly migrate: readonly Statement[]
+  readonly target: Statement
+  readonly standing: Statement
+  readonly acknowledge: Statement
   readonly claim: Statement
   readonly claimed: Statement
   readonly read: Statement
@@ -42,12 +52,18 @@ export interface LedgerStatements {
   readonly plan: Statement
   readonly counts: Statement
   readonly whole: Statement
+  readonly keep: Statement
+  readonly digest: Statement
+  readonly adopt: Statement
+  readonly fresh: Statement
+  readonly revoked: Statement
   readonly flush: Statement
   readonly confess: Statement
   readonly merge: Statement
   readonly waiting: Statement
   readonly dropWaiting: Statement
   readonly settle: Statement
+  readonly retry: Statement
   readonly dropPlan: Statement
   readonly dropWhole: Statement
   readonly release: Statement
@@ -63,16 +79,23 @@ export function ledgerStatements(of: LedgerOf): readonly Statement[] {
 }
 
 export function statementsOf(of: LedgerOf): LedgerStatements {
-  const tables = ledgerTables(of.schema, of.sync.name)
-  const whole = isWhole(of)
-  const changes: ChangesOf = { context: of.context, sync: of.sync, tables, matchFields: matchFields(of), whole }
+  const changes = changesOf(of)
+  const { tables } = changes
   return {
     create: creation(of, tables),
+    migrate: migration(of.context, tables),
+    ...standing(of.context, tables),
     ...leasing(of, tables),
     ...planning(of, changes),
+    ...keptPlanStatements(of.context, of.sync, tables),
     ...sending(of, tables),
     ...ending(of, tables),
   }
+}
+
+function changesOf(of: LedgerOf): ChangesOf {
+  const { context, sync, schema } = of
+  return { context, sync, tables: ledgerTables(schema, sync.name), matchFields: matchFields(of), whole: isWhole(of) }
 }
 
 /** Does the destination take all rows whenever one changed? */
@@ -81,7 +104,7 @@ export function isWhole({ connector, sync }: Pick<LedgerOf, 'connector' | 'sync'
 }
 
 /** Fields by which the vendor finds a row. */
-function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> {
+export function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> {
   const { known } = connector.fields(sync.into)
   return new Set(
     known.filter((field) => field.key === true || field.normalise !== undefined).map((field) => field.name),
@@ -103,7 +126,7 @@ function creation(
     table('meta', 'the version of the state', tables.meta, META_COLUMNS),
     table('sync', 'one row a sync: its lease', tables.sync, SYNC_COLUMNS),
     table('run_event', 'what each run did', tables.event, EVENT_COLUMNS),
-    table('snapshot', 'what the destination holds', tables.snapshot, SNAPSHOT_COLUMNS),
+    createSnapshot(dialect, tables),
     table('ack', 'what was about to be sent, and what became of it', tables.ack, ACK_COLUMNS),
     named(
       'begin state',
@@ -132,6 +155,12 @@ function creation(
   ]
 }
 
+/** Makes the table of what a destination holds, where it is missing. */
+export function createSnapshot(dialect: Dialect, { snapshot }: Pick<LedgerTables, 'snapshot'>): Statement {
+  const columns = columnList(SNAPSHOT_COLUMNS)
+  return named('create snapshot', 'what the destination holds', dialect.createEmptyTable(snapshot, columns, true))
+}
+
 function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
   const now = dialect.clock()
   const dead = dialect.cast(parameter('dead'), 'text')
@@ -143,7 +172,7 @@ function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
     ),
     claim: named(
       'claim',
-      'compare and set: only if nobody holds the lease, it has run out, or its holder is dead',
+      'compare and set: only if nobody holds the lease, it has run out, its holder is dead, or gives it up',
       sql`
         update ${from(tables.sync)}
         set
@@ -154,7 +183,10 @@ function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
           active_run_id = ${parameter('run')},
           updated_at = ${now}
         where sync_id = ${parameter('sync')}
-          and (holder is null or lease_until < ${now} or holder = ${dead})`,
+          and (
+            holder is null or lease_until < ${now} or holder = ${dead}
+            or holder = ${dialect.cast(parameter('given'), 'text')}
+          )`,
     ),
     claimed: named(
       'note claim',
@@ -201,12 +233,25 @@ function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
   }
 }
 
+/**
+ * The plan where rows that still match under `before` are not sent. The one statement that is not among the compiled
+ * ones: it is made of what the ledger remembers.
+ */
+export function rebasePlan(of: LedgerOf, before: Sync['fields']): Statement {
+  const changes = { ...changesOf(of), before }
+  const { dialect } = of.context
+  const reason = 'what is to be sent; rows that only a new mapping makes differ are not'
+  return named('plan and rebase', reason, dialect.createTable(changes.tables.plan, planQuery(changes)))
+}
+
 function planning({ context: { dialect } }: LedgerOf, changes: ChangesOf) {
   const { tables } = changes
   return {
     plan: named('plan', 'what is to be sent', dialect.createTable(tables.plan, planQuery(changes))),
     counts: named('count plan', 'for guards and the report', countsQuery(changes)),
     whole: named('whole', 'all rows, for the replacement', dialect.createTable(tables.whole, wholeQuery(changes))),
+    fresh: freshStatement(changes.context),
+    revoked: revokedStatement(changes),
   }
 }
 
@@ -274,11 +319,13 @@ function sending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
     ),
     dropWaiting: named('drop waiting', 'it was read', dialect.dropTable(tables.waiting)),
     settle: named('settle', 'what became of rows that waited for a job', settleQuery(dialect, tables)),
+    retry: named('retry', 'refused rows are due again', retryQuery(dialect, tables)),
   }
 }
 
 function ending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
   const now = dialect.clock()
+  const noted = (name: string) => dialect.cast(parameter(name), 'text')
   const isOld = (time: Sql) => sql`${time} < ${dialect.shift(now, -KEPT_DAYS, 'day')}`
   return {
     dropPlan: named('drop plan', 'it is merged, or nothing of it was sent', dialect.dropTable(tables.plan)),
@@ -293,10 +340,16 @@ function ending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
     ),
     releaseMerged: named(
       'release merged',
-      'the lease is given back, and the next run has nothing to merge',
+      'the lease is given back, the next run has nothing to merge, and what rows were sent as is known',
       sql`
         update ${from(tables.sync)}
-        set holder = null, settled_fence = fence, updated_at = ${now}
+        set
+          holder = null,
+          settled_fence = fence,
+          updated_at = ${now},
+          key_spec = coalesce(${noted('key_spec')}, key_spec),
+          mapping = coalesce(${noted('mapping')}, mapping),
+          mapping_hash = coalesce(${noted('mapping_hash')}, mapping_hash)
         where sync_id = ${parameter('sync')} and fence = ${fence(dialect)}`,
     ),
     event: named(
@@ -329,8 +382,4 @@ function ending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
 
 function fence(dialect: Context['dialect']): Sql {
   return dialect.cast(parameter('fence'), 'bigint')
-}
-
-function named(name: string, reason: string, statement: Sql): Statement {
-  return { name, reason, sql: statement }
 }

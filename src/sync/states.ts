@@ -1,7 +1,10 @@
-import { ledgerTables, QUARANTINED_AFTER } from '../compile/ledger-tables.ts'
+import { ROW_LABEL } from '../compile/ledger-label.ts'
+import { isOfRun } from '../compile/ledger-mend.ts'
+import { ledgerTables } from '../compile/ledger-tables.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { from, id, lines, parameter, type Statement, Steps, sql, text } from '../sql/sql.ts'
 import type { Row, Session } from '../warehouses/warehouse.ts'
+import { targetStatement } from './state-statements.ts'
 
 /** What the ledger knows of one sync. */
 export interface SyncState {
@@ -21,7 +24,7 @@ export interface SyncState {
   /** Rows that the destination holds or may hold, or that it refused. */
   readonly rows: Readonly<Record<RowState, number>>
   /** Undefined while nobody holds the lease. */
-  readonly lease: { readonly holder: string; readonly until: string } | undefined
+  readonly lease: { readonly holder: string; readonly until: string; readonly run_id: string } | undefined
 }
 
 /** refused: waits for its backoff or another payload. quarantined: only for another payload. */
@@ -42,6 +45,12 @@ export async function syncStates(
   return states
 }
 
+/** The target for which the ledger in a schema was made; undefined in one that is empty. The schema must be there. */
+export async function ledgerTarget(session: Session, schema: string): Promise<string | undefined> {
+  const row = await session.first({ statement: targetStatement(ledgerTables(schema, '')) })
+  return row?.target ?? undefined
+}
+
 function stateStatement(dialect: Dialect, schema: string, name: string): Statement {
   const tables = ledgerTables(schema, name)
   const steps = new Steps()
@@ -53,12 +62,7 @@ function stateStatement(dialect: Dialect, schema: string, name: string): Stateme
     'a row that was refused shows as such, whatever the destination held before',
     sql`
       select
-        case
-          when fail_count >= ${QUARANTINED_AFTER} or (tried_fp is not null and next_retry_at is null) then 'quarantined'
-          when tried_fp is not null then 'refused'
-          when state = 'tomb' then 'removed'
-          else state
-        end as state
+        ${ROW_LABEL} as state
       from ${from(tables.snapshot)}`,
   )
   steps.add(
@@ -75,7 +79,7 @@ function stateStatement(dialect: Dialect, schema: string, name: string): Stateme
     sql`
       select run_id, event, happened_at, counts, detail
       from ${from(tables.event)}
-      where sync_id = ${parameter('sync')}
+      where sync_id = ${parameter('sync')} and ${isOfRun(tables)}
       order by fence desc, happened_at desc, case when event = 'claimed' then 1 else 0 end
       limit 1`,
   )
@@ -83,7 +87,7 @@ function stateStatement(dialect: Dialect, schema: string, name: string): Stateme
     name: 'state of a sync',
     reason: 'last run, lease, rows by state',
     sql: steps.select(sql`
-      select s.holder, s.lease_until, e.run_id, e.event, e.happened_at, e.counts, e.detail, c.*
+      select s.holder, s.lease_until, s.active_run_id, e.run_id, e.event, e.happened_at, e.counts, e.detail, c.*
       from counted as c
       left join ${from(tables.sync)} as s on s.sync_id = ${parameter('sync')}
       left join last_event as e on true`),
@@ -106,6 +110,8 @@ function stateOf(name: string, row: Row | undefined): SyncState {
         }
       : undefined,
     rows: Object.fromEntries(counts) as Record<RowState, number>,
-    lease: row?.holder ? { holder: row.holder, until: row.lease_until ?? '' } : undefined,
+    lease: row?.holder
+      ? { holder: row.holder, until: row.lease_until ?? '', run_id: row.active_run_id ?? '' }
+      : undefined,
   }
 }

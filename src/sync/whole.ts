@@ -1,10 +1,11 @@
 import type { Limit, Receipt } from '../connectors/connector.ts'
 import type { Fate } from './checkpoint.ts'
-import { type Delivery, troubleOf } from './delivery.ts'
+import type { Delivery } from './delivery.ts'
 import type { SyncJob } from './job.ts'
 import type { Lease, PlannedChange } from './ledger.ts'
-import { ATTEMPTS, backoff } from './retry.ts'
+import { ATTEMPTS } from './retry.ts'
 import { shapeWhole } from './shape.ts'
+import type { Trouble } from './trouble.ts'
 
 /**
  * Replaces everything at a place that takes rows whole, because `changes` rows differ. All of them share one fate: the
@@ -53,47 +54,58 @@ async function attempts(delivery: Delivery, limit: Limit, replace: () => Promise
     if (answer.applied === 'maybe') ambiguousUntil = delivery.world.clock.now() + delivery.settlesWithin
     const hold = ambiguousUntil === undefined ? {} : { holdUntil: ambiguousUntil }
     if (answer.fate) return { ...answer.fate, ...hold }
-    const isOver =
-      delivery.ending !== undefined ||
-      attempt === ATTEMPTS ||
-      !delivery.pace.budget.take(ambiguousUntil !== undefined) ||
-      !(await delivery.sleep(answer.after ?? backoff(attempt, delivery.world.random())))
-    if (isOver) {
+    if (delivery.ending !== undefined || attempt === ATTEMPTS || !(await delivery.waitAfter(attempt, answer))) {
       delivery.end({ kind: 'unreachable' })
       return ambiguousUntil === undefined ? { outcome: 'unsent' } : { outcome: 'unknown', ...hold }
     }
-    delivery.retries += 1
+    delivery.payRetry(answer.timedOut)
   }
 }
 
 interface Answer {
   readonly fate?: Fate
   readonly applied: 'no' | 'maybe'
-  readonly after?: number | undefined
+  readonly after: number | undefined
+  readonly isThrottled: boolean
+  readonly timedOut: boolean
 }
 
+const PLAIN = { applied: 'no', after: undefined, isThrottled: false, timedOut: false } as const
+
 async function once(delivery: Delivery, limit: Limit, replace: () => Promise<Receipt>): Promise<Answer> {
-  try {
-    const receipt = await delivery.request(limit, replace)
-    if (receipt === undefined) return { applied: 'no' }
-    if (receipt.outcome === 'again') {
-      delivery.lastError = receipt.code
-      return { applied: receipt.applied, after: receipt.after }
-    }
+  const reply = await delivery.request(limit, replace, (one) => one.outcome === 'again' && one.throttled === true)
+  switch (reply.kind) {
+    case 'none':
+      return PLAIN
+    case 'answer':
+      return received(delivery, reply.answer)
+    case 'trouble':
+      return failed(delivery, reply.trouble)
+  }
+}
+
+function received(delivery: Delivery, receipt: Receipt): Answer {
+  if (receipt.outcome !== 'again') {
     delivery.succeeded()
-    return { fate: fateOf(receipt), applied: 'no' }
-  } catch (error) {
-    const trouble = troubleOf(error)
-    switch (trouble.kind) {
-      case 'batch':
-        return { fate: { outcome: 'refused', code: trouble.code, message: trouble.message }, applied: 'no' }
-      case 'stop':
-        if (!delivery.checkpoint.isFenced) delivery.end(trouble.ending)
-        return { applied: trouble.applied }
-      case 'throttle':
-      case 'transient':
-        delivery.lastError = trouble.message
-        return { applied: trouble.applied, after: trouble.after }
+    return { ...PLAIN, fate: fateOf(receipt) }
+  }
+  delivery.noteError(receipt.code)
+  const { applied, after, throttled } = receipt
+  return { ...PLAIN, applied, after, isThrottled: throttled === true }
+}
+
+function failed(delivery: Delivery, trouble: Trouble): Answer {
+  switch (trouble.kind) {
+    case 'batch':
+      return { ...PLAIN, fate: { outcome: 'refused', code: trouble.code, message: trouble.message } }
+    case 'stop':
+      if (!delivery.checkpoint.isFenced) delivery.end(trouble.ending)
+      return { ...PLAIN, applied: trouble.applied }
+    case 'throttle':
+    case 'transient': {
+      delivery.noteError(trouble.message)
+      const { applied, after, timedOut } = trouble
+      return { applied, after, timedOut, isThrottled: trouble.kind === 'throttle' }
     }
   }
 }

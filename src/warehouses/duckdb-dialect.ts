@@ -17,6 +17,8 @@ export const duckdbDialect: Dialect = {
     create or replace table ${from(table)} as
     ${query}`,
   createEmptyTable,
+  addColumn: (table, { name, type }) => sql`
+    alter table ${from(table)} add column if not exists ${id(name)} ${typeName(type === 'unknown' ? 'text' : type)}`,
   createView: (view, query) => sql`
     create or replace view ${from(view)} as
     ${query}`,

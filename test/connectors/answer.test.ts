@@ -1,6 +1,5 @@
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { cleaned, failureOf, retryAfter } from '../../src/connectors/answer.ts'
+import { cleaned, failureOf } from '../../src/connectors/answer.ts'
 import type { HttpResponse } from '../../src/connectors/connector.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
@@ -8,28 +7,6 @@ const NOW = Date.parse('2026-11-22T12:00:00Z')
 function answer(status: number, headers: Record<string, string> = {}): HttpResponse {
   return { status, headers, body: '' }
 }
-
-describe('Retry-After', () => {
-  test.each([
-    ['120', 120_000],
-    ['0', 0],
-    ['1.5', 1_500],
-    ['999999', 900_000],
-    ['Sun, 22 Nov 2026 12:00:30 GMT', 30_000],
-    ['Sun, 22 Nov 2026 11:00:00 GMT', 0],
-    ['Sun, 22 Nov 2099 11:00:00 GMT', 900_000],
-    ['soon', undefined],
-    ['', undefined],
-    ['-5', undefined],
-  ])('%s is %s ms', (said, wait) => {
-    expect(retryAfter(answer(429, { 'retry-after': said }), NOW)).toBe(wait)
-  })
-
-  test('a date counts from the date of the answer, not from our clock', () => {
-    const headers = { 'retry-after': 'Sun, 22 Nov 2020 10:00:40 GMT', date: 'Sun, 22 Nov 2020 10:00:00 GMT' }
-    expect(retryAfter(answer(429, headers), NOW)).toBe(40_000)
-  })
-})
 
 test('every status has a meaning, and only those that cannot have had an effect say so', () => {
   const meaning = (status: number) => {
@@ -62,17 +39,6 @@ describe('the text of a vendor', () => {
   test('loses secrets in every form, addresses, numbers and what steers a terminal', () => {
     const secret = 'p4ss word&'
     const said = `key ${secret} ${encodeURIComponent(secret)} ${Buffer.from(secret).toString('base64')} of jane@x.fr +33 6 12 34 56 78\u001b[31m\n\u202e`
-    expect(cleaned(said, [secret])).toBe('key [secret] [secret] [secret]== of <email> <number> [31m')
-  })
-
-  test('is never longer than 200 characters and never holds an address', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), fc.emailAddress(), (noise, email) => {
-        const shown = cleaned(`${noise} ${email} ${noise}`, [])
-        expect(shown.length).toBeLessThanOrEqual(200)
-        expect(shown).not.toContain(email)
-      }),
-      { seed: 3, numRuns: 100 },
-    )
+    expect(cleaned(said, [secret])).toBe('key [secret] [secret] [secret]== of <email> <number>')
   })
 })

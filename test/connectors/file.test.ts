@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Io, Json, Mode } from '../../src/connectors/connector.ts'
+import { readCsv } from '../../src/connectors/csv.ts'
 import { file } from '../../src/connectors/file.ts'
 import { openFiles } from '../../src/connectors/files.ts'
 import { readParquet } from '../../src/connectors/parquet.ts'
-import { folderContents, readCsv } from '../../src/connectors/sandbox/folder.ts'
+import { folderContents } from '../../src/connectors/sandbox/folder.ts'
 import { changeOf, folderIo, temporaryFolder } from '../support/vendor.ts'
 
 const COLUMNS: Io['columns'] = { key: ['id'], fields: ['name', 'tier'] }
@@ -31,6 +32,35 @@ describe('a mirror file', () => {
     expect(await channel.replace?.(rowsOf(ADA, BOB), { file: 'big.csv' })).toEqual({ outcome: 'written' })
     expect(await readFile(join(root, 'big.csv'), 'utf8')).toBe('id,name,tier\n01,"Ada ""L"", King",\n02,"",3\n')
     expect(await readdir(root)).toEqual(['big.csv'])
+  })
+
+  test('is read back as text, all of it or by key; CSV and NDJSON', async () => {
+    for (const name of ['big.csv', 'big.ndjson']) {
+      const { channel } = await open('mirror')
+      const read = async (keys: readonly { id: string }[] | 'all') => {
+        const rows: unknown[] = []
+        for await (const row of channel.read?.(keys, { file: name }) ?? []) rows.push(row)
+        return rows
+      }
+      expect(await read('all')).toEqual([])
+      await channel.replace?.(rowsOf(ADA, BOB), { file: name })
+      const tier = name.endsWith('.csv') ? '3' : 3
+      expect(await read('all')).toEqual([ADA, { key: { id: '02' }, fields: { name: '', tier } }])
+      expect(await read([{ id: '01' }, { id: '1' }])).toEqual([ADA])
+    }
+  })
+
+  test('that is Parquet, of changes, or without the key cannot be read back', async () => {
+    const fails = async (mode: Mode, name: string, columns = COLUMNS) => {
+      const { root, channel } = await open(mode, columns)
+      await mkdir(root)
+      await writeFile(join(root, 'big.csv'), 'id,name\n1,Ada\n')
+      const rows = channel.read?.('all', { file: name })[Symbol.asyncIterator]()
+      return expect(rows?.next()).rejects.toMatchObject({ kind: 'config', code: 'no_read' })
+    }
+    await fails('mirror', 'big.parquet')
+    await fails('upsert', 'big.csv')
+    await fails('mirror', 'big.csv', { key: ['customer'], fields: [] })
   })
 
   test('of nobody has its header', async () => {

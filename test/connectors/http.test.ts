@@ -98,12 +98,26 @@ describe('no answer', () => {
     const origin = await serve(() => undefined)
     const error = await attempt(origin, { timeout: 200 })
     expect(error).toBeInstanceOf(NetworkError)
-    expect(error).toMatchObject({ sent: true })
+    expect(error).toMatchObject({ sent: true, timedOut: true })
+  })
+
+  test('a request that is aborted may have been sent, and once aborted none starts', async () => {
+    const abort = new AbortController()
+    let calls = 0
+    const origin = await serve(() => {
+      calls += 1
+      abort.abort()
+    })
+    const fetch = open()
+    const send = () => fetch({ method: 'POST', url: origin, body: '{}' }, { ...PRIVATE, signal: abort.signal })
+    await expect(send()).rejects.toMatchObject({ name: 'NetworkError', sent: true, timedOut: false })
+    await expect(send()).rejects.toMatchObject({ name: 'NetworkError', sent: false })
+    expect(calls).toBe(1)
   })
 
   test('an answer that never ends, or ends too early, is none', async () => {
     const drip = await serve((_, response) => response.writeHead(200, { 'content-length': '9' }).write('abc'))
-    expect(await attempt(drip, { timeout: 200 })).toMatchObject({ sent: true })
+    expect(await attempt(drip, { timeout: 200 })).toMatchObject({ sent: true, timedOut: true })
     const short = await serve((_, response) => {
       response.writeHead(200, { 'content-length': '9' }).write('abc')
       response.socket?.end()
@@ -152,7 +166,7 @@ describe('TLS', () => {
     })
     const port = await secure()
     const sending = open({ resolve, ...more })({ method: 'POST', url: `https://${host}:${port}/`, body: 'x' }, PRIVATE)
-    await expect(sending).rejects.toMatchObject({ name: 'NetworkError', sent: false })
+    await expect(sending).rejects.toMatchObject({ kind: 'config', code: 'certificate_refused', applied: 'no' })
   })
 })
 

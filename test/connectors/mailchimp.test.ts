@@ -190,7 +190,13 @@ describe('a Mailchimp audience', () => {
       request.number > 10 ? { kind: 'answer', status: 429, headers: { 'retry-after': '3' } } : undefined
     const receipts = await send(...updates)
     expect(receipts.slice(0, 10).every((one) => one.outcome === 'written')).toBe(true)
-    expect(receipts.at(-1)).toEqual({ outcome: 'again', code: 'http_429', applied: 'no', after: 3_000 })
+    expect(receipts.at(-1)).toEqual({
+      outcome: 'again',
+      code: 'http_429',
+      applied: 'no',
+      after: 3_000,
+      throttled: true,
+    })
     expect(bench.emulator.counters().calls).toBeLessThan(18)
   })
 
@@ -241,5 +247,27 @@ describe('a Mailchimp audience', () => {
     const channel = mailchimp.open({ api_key: 'plain' }, bench.io)
     await expect(channel.check(INTO)).rejects.toMatchObject({ kind: 'config', code: 'no_data_centre' })
     expect(bench.seen).toEqual([])
+  })
+
+  test('all contacts are read, page after page, with every merge field', async () => {
+    const { bench, channel, send, place, lines } = await open()
+    const many = Array.from({ length: 1_001 }, (_, n) => changeOf({ email: `p${n}@shop.test` }, { FNAME: `P ${n}` }))
+    for (let n = 0; n < many.length; n += 500) await send(...many.slice(n, n + 500))
+    bench.seen.length = 0
+    const held = new Map<unknown, unknown>()
+    for await (const { key, fields } of channel.read?.('all', place) ?? []) held.set(key.email, fields)
+    expect(held.size).toBe(1_001)
+    expect(held.get('p1000@shop.test')).toEqual({ FNAME: 'P 1000', LTV: '' })
+    expect(lines()).toEqual(['GET /3.0/lists/abc123/members', 'GET /3.0/lists/abc123/members'])
+    expect(bench.seen.map(({ query }) => [query.get('count'), query.get('offset')])).toEqual([
+      ['1000', '0'],
+      ['1000', '1000'],
+    ])
+  })
+
+  test('a list that is not there cannot be read', async () => {
+    const { channel, place } = await open()
+    const all = channel.read?.('all', { ...place, list: 'nope' })[Symbol.asyncIterator]()
+    await expect(all?.next()).rejects.toMatchObject({ kind: 'config', code: 'no_list' })
   })
 })

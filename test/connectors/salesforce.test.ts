@@ -5,7 +5,13 @@ import { salesforceVendor } from '../../src/connectors/sandbox/salesforce.ts'
 import { connectorContract } from '../contract/connector.ts'
 import { changeOf, openBench } from '../support/vendor.ts'
 
-const ACCOUNT = { domain: 'acme', client_id: 'app', client_secret: 'canary-client-secret', api_version: '67.0' }
+const ACCOUNT = {
+  domain: 'acme',
+  client_id: 'app',
+  client_secret: 'canary-client-secret',
+  api_version: '67.0',
+  max_api_usage: 0.8,
+}
 const INTO = { object: 'Contact' }
 const COLUMNS: Io['columns'] = { key: ['Ext_Id__c'], fields: ['LastName', 'Email', 'Tier__c'] }
 const SLOT = { run: 'r', window: 0, batch: 0 }
@@ -148,12 +154,12 @@ describe('Salesforce records', () => {
     await expect(send(ADA)).rejects.toMatchObject({ kind: 'config', code: 'INSUFFICIENT_ACCESS_OR_READONLY' })
   })
 
-  test('a used-up quota pauses, though its status is 403', async () => {
+  test('a used-up quota ends the run, though its status is 403', async () => {
     const { bench, send } = await open()
     await send(ADA)
     const body = [{ errorCode: 'REQUEST_LIMIT_EXCEEDED', message: 'TotalRequests Limit exceeded.' }]
     bench.fault = () => ({ kind: 'answer', status: 403, body })
-    await expect(send(ADA)).rejects.toMatchObject({ kind: 'throttle', after: 900_000 })
+    await expect(send(ADA)).rejects.toMatchObject({ kind: 'throttle', after: Number.POSITIVE_INFINITY })
   })
 
   test('a value of the wrong JSON type is refused with the whole call', async () => {
@@ -182,6 +188,9 @@ describe('Salesforce records', () => {
     const records = (count: number) =>
       Array.from({ length: count }, (_, n) => changeOf({ Ext_Id__c: `n${n}` }, { LastName: 'N' }))
     expect(salesforce.limits(ACCOUNT, INTO, { upsert: 0, remove: 0 }).upsert.rows).toBe(200)
+    expect(salesforce.limits(ACCOUNT, INTO, { upsert: 0, remove: 0 }).upsert.perDay).toBeUndefined()
+    const bounded = { ...ACCOUNT, daily_calls: 15_000 }
+    expect(salesforce.limits(bounded, INTO, { upsert: 0, remove: 0 }).upsert.perDay).toBe(15_000)
     await send(...records(200))
     expect(held()).toHaveLength(200)
     await expect(send(...records(201))).rejects.toMatchObject({ kind: 'batch' })
@@ -264,5 +273,30 @@ describe('Salesforce records', () => {
     await expect(key.channel.check(INTO)).rejects.toMatchObject({ code: 'no_external_id' })
     const two = await open('mirror', { key: ['a', 'b'], fields: [] })
     await expect(two.channel.check(INTO)).rejects.toMatchObject({ code: 'bad_key' })
+  })
+
+  test('are read by a query, page after page, with fields of a parent', async () => {
+    const columns = { key: ['Ext_Id__c'], fields: ['LastName', 'Account.Ext_Id__c'] }
+    const { bench, channel, send } = await open('mirror', columns)
+    await salesforce
+      .open(ACCOUNT, { ...bench.io, columns: { key: ['Ext_Id__c'], fields: ['Name'] } })
+      .send([changeOf({ Ext_Id__c: 'acme' }, { Name: 'Acme' })], { object: 'Account' }, SLOT)
+    const many = Array.from({ length: 2_001 }, (_, n) => changeOf({ Ext_Id__c: `u'${n}` }, { LastName: `L${n}` }))
+    for (let n = 0; n < many.length; n += 200) await send(...many.slice(n, n + 200))
+    await send(changeOf({ Ext_Id__c: 'last' }, { LastName: 'Last', 'Account.Ext_Id__c': 'acme' }))
+    bench.seen.length = 0
+    const held = new Map<unknown, unknown>()
+    for await (const { key, fields } of channel.read?.('all', INTO) ?? []) held.set(key.Ext_Id__c, fields)
+    expect(held.size).toBe(2_002)
+    expect(held.get('last')).toEqual({ LastName: 'Last', 'Account.Ext_Id__c': 'acme' })
+    expect(held.get("u'7")).toEqual({ LastName: 'L7', 'Account.Ext_Id__c': null })
+    expect(bench.seen.map(({ path }) => path.replace(/query\/.*/, 'query/…'))).toEqual([
+      `${ROOT}/query`,
+      `${ROOT}/query/…`,
+    ])
+    const keys = ["U'7", 'nobody'].map((id) => ({ Ext_Id__c: id }))
+    const some: unknown[] = []
+    for await (const row of channel.read?.(keys, INTO) ?? []) some.push(row.key)
+    expect(some).toEqual([{ Ext_Id__c: "u'7" }])
   })
 })

@@ -4,6 +4,7 @@ import {
   type Change,
   type Connector,
   DestinationError,
+  type HeldRow,
   type LeaveAction,
   type Receipt,
   type Slot,
@@ -175,6 +176,34 @@ export function connectorContract<A, T>(subject: Subject<A, T>): void {
       expect(bench.emulator.contents()).toEqual(after)
     })
 
+    it('what was written is read back, by key and all of it; what left is not', async () => {
+      const { bench, channel, send } = await open()
+      if (channel.read === undefined) return
+      const read = channel.read.bind(channel)
+      await send(batchOf(3))
+      const before = bench.emulator.contents()
+      const texts = (rows: readonly HeldRow[]) => rows.map(({ key, fields }) => textsOf({ ...fields, ...key })).sort()
+      const sent = (...numbers: readonly number[]) => texts(numbers.map((n) => subject.row(n)))
+      const seen = async (keys: readonly Change['key'][] | 'all') => {
+        const rows: HeldRow[] = []
+        for await (const row of read(keys, into)) rows.push(row)
+        const named = rows.map(({ key, fields }) => ({
+          key,
+          fields: Object.fromEntries(Object.keys(subject.row(0).fields).map((name) => [name, fields[name] ?? null])),
+        }))
+        return texts(named)
+      }
+      expect(await seen('all')).toEqual(sent(0, 1, 2))
+      expect(await seen([subject.row(1).key, subject.row(9).key])).toEqual(sent(1))
+      expect(await seen([])).toEqual([])
+      expect(bench.emulator.contents()).toEqual(before)
+      await send([changeOf(subject.row(1).key, {}, { op: 'remove', leave: subject.leave })])
+      expect(await seen('all')).toEqual(sent(0, 2))
+      expect(await seen([subject.row(1).key])).toEqual([])
+      onReads(bench, { kind: 'answer', status: 401, body: { detail: 'no' } }, subject.isWrite)
+      await expect(seen('all')).rejects.toMatchObject({ kind: 'auth' })
+    })
+
     it('no error and no receipt shows a secret or an address', async () => {
       const said = `${subject.secrets.join(' ')} jane.doe@example.org`
       const body = { title: said, detail: said, error: said, message: said }
@@ -197,6 +226,16 @@ export function connectorContract<A, T>(subject: Subject<A, T>): void {
       }
     })
   })
+}
+
+/** Rows by text, as a vendor may tell them. */
+function textsOf(row: Readonly<Record<string, unknown>>): string {
+  const cells = Object.entries(row).map(([name, value]) => `${name}=${value}`)
+  return cells.sort().join(', ')
+}
+
+function onReads(bench: Bench, fault: Fault, isWrite: (request: Seen) => boolean): void {
+  bench.fault = (request) => (isWrite(request) || request.path.endsWith('/token') ? undefined : fault)
 }
 
 function rowCount(bench: Bench): number {

@@ -119,6 +119,20 @@ export function scriptCases(bench: Bench): void {
     expect(await bench.session.columns(made)).toBeUndefined()
   })
 
+  test('a column is added where it is missing, null in every row, and left alone where it is there', async () => {
+    const made = await make('grown', { n: 'integer' })
+    await bench.session.append(made, { rows: 1, columns: [['1']] })
+    for (const type of ['text', 'bigint', 'timestamp'] as const) {
+      const add = bench.session.dialect.addColumn(made, { name: `more ${type}`, type })
+      await run('add', add)
+      await run('add again', add)
+    }
+    await run('fill', sql`update ${from(made)} set ${id('more text')} = 'x'`)
+    await run('add after', bench.session.dialect.addColumn(made, { name: 'more text', type: 'text' }))
+    const columns = ['n', 'more text', 'more bigint', 'more timestamp']
+    expect(await readAll(made, columns)).toEqual([['1', 'x', null, null]])
+  })
+
   test('side by side: every change to one row counts once', async () => {
     const made = await make('counter', { n: 'integer' })
     await bench.session.append(made, { rows: 1, columns: [['0']] })

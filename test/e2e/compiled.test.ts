@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openEnvironment } from '../../src/commands/world.ts'
+import { LEDGER_VIEWS } from '../../src/compile/ledger-views.ts'
 import { printStatement } from '../../src/compile/print.ts'
 import type { Environment } from '../../src/environment.ts'
 import { explain, identityBridges, identityDiff, identityShared } from '../../src/pipeline.ts'
@@ -86,7 +87,9 @@ describe('whatever a run sends to the warehouse stands in the compiled files', (
     await runInSandbox(directory, recorder.environment)
 
     const sent = recorder.stop()
-    const mapped = new Map([...sent.bound.values()].map((one) => [one, { ...one, sql: outOfSandbox(one.sql) }]))
+    const mapped = new Map(
+      [...sent.bound.values()].map((one) => [one, isLedgerView(one) ? one : { ...one, sql: outOfSandbox(one.sql) }]),
+    )
     expect(mapped.size).toBeGreaterThan(130)
     expect(missing(mapped, files)).toEqual([])
     // Nothing of what is compiled for a sync or a model is there for show.
@@ -197,6 +200,11 @@ function missing(sent: ReadonlyMap<unknown, Statement>, files: ReadonlyMap<strin
 /** As it stands in a file: from the start of a line to its semicolon. */
 function textOf(statement: Statement): string {
   return `\n${printStatement(statement, duckdb.dialect)};\n`
+}
+
+/** Those of the sandbox are compiled as they are sent: they are shown in a schema of their own. */
+function isLedgerView({ name }: Statement): boolean {
+  return LEDGER_VIEWS.some((view) => name === `view ${view}`)
 }
 
 function outOfSandbox(fragment: Sql): Sql {

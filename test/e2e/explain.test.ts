@@ -1,18 +1,18 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { cdp, copyProject, jsonOf } from '../support/cli.ts'
+import { cdp, jsonOf } from '../support/cli.ts'
 import { ask } from '../support/database.ts'
+import { filledSample } from '../support/filled-sample.ts'
 
 // What the README shows: why people of the sample are one, or are not, word for word.
 describe('on the sample project, after one run', { timeout: 120_000 }, () => {
   let directory: string
 
   beforeAll(async () => {
-    const copy = await copyProject()
-    directory = copy.directory
-    expect(await cdp(['run', '--sandbox', '--quiet'], { cwd: directory })).toMatchObject({ code: 0 })
-    return copy.remove
+    const sample = await filledSample()
+    directory = sample.directory
+    return sample.remove
   }, 120_000)
 
   test('explain shows a profile with its identifiers and the rows that hold them', async () => {

@@ -1,26 +1,24 @@
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { Report } from '../../src/report.ts'
-import { cdp, copyProject, jsonOf, repository } from '../support/cli.ts'
 import { ask } from '../support/database.ts'
+import { type FirstRun, filledSample, spiedRun } from '../support/filled-sample.ts'
 import { amend, differences, expectedAudiences, heldAudiences, touched } from '../support/sample.ts'
 import { journals } from '../support/small-shop.ts'
 
 // The command of the README on the sample project, three times: all of it, nothing, and what changed in between.
 describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, () => {
   let directory: string
+  let first: FirstRun
 
   beforeAll(async () => {
-    const copy = await copyProject()
-    directory = copy.directory
-    return copy.remove
-  })
+    const sample = await filledSample()
+    directory = sample.directory
+    first = sample.first
+    return sample.remove
+  }, 120_000)
 
   test('brings every emulated vendor to what the published views say', async () => {
-    const { report, connections } = await run('first')
+    const { report, connections } = first
     expect(report).toMatchObject({ status: 'ok', exit_code: 0, identity: [{ entity: 'customer' }] })
     expect(connections).toBeGreaterThan(0)
 
@@ -42,7 +40,7 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
 
   test('a second time: nothing to do, not one connection to a vendor, and nothing that any of them wrote down', async () => {
     const before = await journals(directory)
-    const { report, connections } = await run('second')
+    const { report, connections } = await spiedRun(directory, 'second')
     expect(report).toMatchObject({ status: 'ok', exit_code: 0 })
     expect(report.syncs).toHaveLength(6)
     for (const sync of report.syncs)
@@ -57,7 +55,7 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
     await amend(directory, 'orders.csv', vip.order_id, `,${vip.ordered_at},`, ',2026-10-30T09:00:00Z,')
     const [before, old] = [await journals(directory), await expectedAudiences(directory)]
 
-    const { report } = await run('third')
+    const { report } = await spiedRun(directory, 'third')
     const [after, now] = [await journals(directory), await expectedAudiences(directory)]
     expect(report).toMatchObject({ status: 'ok', exit_code: 0 })
     const exactly = {
@@ -79,24 +77,9 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
     expect([sums('creates'), sums('updates'), sums('removes')]).toEqual([0, 2, 1])
   })
 
-  /** Runs the command, and counts the connections that it opened. */
-  async function run(name: string): Promise<{ readonly report: Report; readonly connections: number }> {
-    const seen = join(directory, `${name}.network`)
-    const spy = pathToFileURL(join(repository, 'test/support/network-spy.mjs')).href
-    const outcome = await cdp(['run', '--sandbox', '--json'], {
-      cwd: directory,
-      node: ['--import', spy],
-      env: { NETWORK_SPY: seen },
-    })
-    expect(outcome.code, outcome.stderr).toBe(0)
-    const lines = existsSync(seen) ? (await readFile(seen, 'utf8')).trimEnd().split('\n') : []
-    // An emulator that is to listen looks its own address up; that is no connection.
-    return { report: jsonOf(outcome) as Report, connections: lines.filter((line) => !line.includes('"dns"')).length }
-  }
-
   /** Somebody on the list whose name stands in one row of the data, and goes to nobody else. */
   function aReader() {
-    return first<'user_id' | 'first_name' | 'email'>(`
+    return theFirst<'user_id' | 'first_name' | 'email'>(`
       select any_value(i.value) filter (i.type = 'user_id') as user_id, p.first_name, p.email
       from cdp.segment_newsletter_readers as p
       join cdp.customer_identifiers as i using (profile_id)
@@ -112,7 +95,7 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
   /** A big spender gone quiet, whose last order carries the one account. */
   function aLapsedVip() {
     const orders = join(directory, 'examples/data/orders.csv')
-    return first<'profile_id' | 'order_id' | 'ordered_at'>(`
+    return theFirst<'profile_id' | 'order_id' | 'ordered_at'>(`
       select p.profile_id, o.order_id, o.ordered_at
       from cdp.segment_lapsed_vips as p
       join cdp.customer_identifiers as i on i.profile_id = p.profile_id and i.type = 'user_id'
@@ -124,7 +107,7 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
       order by p.profile_id limit 1`)
   }
 
-  async function first<Name extends string>(query: string): Promise<Readonly<Record<Name, string>>> {
+  async function theFirst<Name extends string>(query: string): Promise<Readonly<Record<Name, string>>> {
     const [row] = await ask(query, join(directory, '.cdp/warehouse.duckdb'))
     if (row === undefined) throw new Error('nobody is like that')
     return row as Readonly<Record<Name, string>>

@@ -32,6 +32,20 @@ test('vendors that were deleted are filled again, also when the next run fails b
   await expectFilled(directory)
 })
 
+test('vendors of one target and the ledger of another, in the same warehouse, are not taken for each other', async () => {
+  const directory = await filled()
+  const config = join(directory, 'cdp.config.yaml')
+  const local = await readFile(config, 'utf8')
+  const other = local
+    .replace('warehouse: local', 'warehouse: other')
+    .replace('  local: {', '  other: { type: duckdb, path: .cdp/warehouse.duckdb, threads: 1 }\n  local: {')
+  await writeFile(config, other)
+  await expectFilled(directory)
+  await writeFile(config, local)
+  await expectFilled(directory)
+  expect((await runInSandbox(directory)).writes).toBe(0)
+})
+
 async function expectFilled(directory: string): Promise<void> {
   const again = await runInSandbox(directory)
   expect(again.report).toMatchObject({ status: 'ok', exit_code: 0 })

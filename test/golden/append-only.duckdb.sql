@@ -334,10 +334,6 @@ with
   group by
     "cdp_node_1", "cdp_node_2", cdp_open
 ),
--- what the last published build settled
-"visits_settled" as (
-  select * from "_cdp"."p0_customer_parts_visits" where not is_open
-),
 -- the combinations that have new rows
 "visits_touched" as (
   select distinct "cdp_node_1", "cdp_node_2" from "visits_new"
@@ -348,8 +344,9 @@ with
     "s"."mean_stay__part_2", "s"."last_page", "s"."last_page__part_2",
     "s"."last_page__part_3", "s"."quiet_days", "s"."did_365afa56",
     "s"."did_365afa56__part_2"
-  from "visits_settled" as s
+  from "_cdp"."p0_customer_parts_visits" as s
   join "visits_touched" as t on "s"."cdp_node_1" = "t"."cdp_node_1" and "s"."cdp_node_2" = "t"."cdp_node_2"
+  where not s.is_open
   union all
   select "s"."cdp_node_1", "s"."cdp_node_2", "s"."is_open", "s"."visits", "s"."mean_stay",
     "s"."mean_stay__part_2", "s"."last_page", "s"."last_page__part_2",
@@ -361,9 +358,9 @@ select "s"."cdp_node_1", "s"."cdp_node_2", "s"."is_open", "s"."visits", "s"."mea
   "s"."mean_stay__part_2", "s"."last_page", "s"."last_page__part_2",
   "s"."last_page__part_3", "s"."quiet_days", "s"."did_365afa56",
   "s"."did_365afa56__part_2"
-from "visits_settled" as s
+from "_cdp"."p0_customer_parts_visits" as s
 left join "visits_touched" as t on "s"."cdp_node_1" = "t"."cdp_node_1" and "s"."cdp_node_2" = "t"."cdp_node_2"
-where t."cdp_node_1" is null
+where not s.is_open and t."cdp_node_1" is null
 union all
 select
   "cdp_node_1",

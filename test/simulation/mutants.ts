@@ -87,6 +87,22 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'an old plan overwrites what newer fences learnt',
     change: (ledger, warehouse) => keepingPlans(ledger, warehouse, new Map(), () => -1),
   },
+  {
+    name: 'a rebase asks of no row what it was acknowledged as',
+    change: (ledger, warehouse) => ({
+      ...over(ledger),
+      plan: async (lease, max, how) => {
+        const counts = await ledger.plan(lease, max, how)
+        if (lease === undefined || !how?.rebase) return counts
+        const rows = warehouse.plans.get(lease.fence) ?? []
+        const all = rows.map((row) =>
+          row.verdict === 'update' ? { ...row, verdict: 'rebased' as const, op: undefined } : row,
+        )
+        warehouse.plans.set(lease.fence, all)
+        return { ...counts, updates: 0, marks: counts.marks + counts.updates }
+      },
+    }),
+  },
 ]
 
 /** The same ledger as a plain object, so that single methods can be replaced. */
@@ -96,17 +112,24 @@ function over(ledger: Ledger): Ledger {
     claim: (claim) => ledger.claim(claim),
     renew: (lease) => ledger.renew(lease),
     recover: (lease) => ledger.recover(lease),
-    plan: (lease, max) => ledger.plan(lease, max),
+    standing: () => ledger.standing(),
+    acknowledge: () => ledger.acknowledge(),
+    plan: (lease, max, how) => ledger.plan(lease, max, how),
     changes: (lease) => ledger.changes(lease),
     desired: (lease) => ledger.desired(lease),
+    hasFreshSuppressions: () => ledger.hasFreshSuppressions(),
+    revoked: (lease, lo, hi) => ledger.revoked(lease, lo, hi),
     flush: (lease, flush) => ledger.flush(lease, flush),
     confess: (lease, rows) => ledger.confess(lease, rows),
     merge: (lease) => ledger.merge(lease),
     submitted: (lease) => ledger.submitted(lease),
     settle: (lease, rows) => ledger.settle(lease, rows),
+    retry: (lease, compliance) => ledger.retry(lease, compliance),
     finish: (lease, event) => ledger.finish(lease, event),
     surrender: (lease, event) => ledger.surrender(lease, event),
     discard: () => ledger.discard(),
+    keep: () => ledger.keep(),
+    adopt: (lease, kept) => ledger.adopt(lease, kept),
   }
 }
 

@@ -32,6 +32,8 @@ export interface Place {
   ledger(process: Process): Ledger
   /** Called whenever the rows of the audience changed. */
   changed(rows: readonly ModelRow[]): Promise<void>
+  /** May `fields` of the sync that it was opened with change while no run is at work? */
+  readonly remaps?: boolean
 }
 
 export interface Result {
@@ -63,11 +65,16 @@ class Simulation {
   readonly setting: Setting
   readonly #scheduler: Scheduler
   readonly #vendor: Vendor
-  readonly #sync: ModelSync
+  /** Its fields change; the vendor looks at `v` alone, so that a rebased row is as right as one that was sent. */
+  readonly #sync: { -readonly [K in keyof ModelSync]: ModelSync[K] }
+  /** A chance of its own: edits of fields leave everything else of a seed as it is. */
+  readonly #remaps: Dice
   readonly #values = new Map<string, string>()
   /** Keys that several profiles claim, and profiles that lost their key: neither may be sent, nor taken for gone. */
   readonly #doubled = new Set<string>()
   readonly #nameless = new Set<string>()
+  /** People who may not be contacted: wherever they were sent, they must be taken out. */
+  readonly #barred = new Set<string>()
   #place: Place | undefined
   #started = 0
   #crashes = 0
@@ -76,6 +83,7 @@ class Simulation {
 
   constructor(seed: number, setting: Setting) {
     this.dice = new Dice(seed)
+    this.#remaps = new Dice(seed + 1_000_000_007)
     this.setting = setting
     this.#scheduler = new Scheduler(this.dice)
     const kind = this.dice.pick(['mirror', 'mirror', 'mirror', 'batches', 'whole', 'keep', 'async'])
@@ -94,6 +102,9 @@ class Simulation {
       fields: [{ name: 'v', onNull: 'skip', write: 'always' }],
       matchFields: new Set(['v']),
       leave: 'remove',
+      withdraws: true,
+      asks: false,
+      withdraw: 'withdraw',
     }
     if (kind !== 'whole') for (const key of this.#keys()) if (this.dice.chance(0.08)) this.#vendor.poison.add(key)
     if (kind !== 'whole') for (const [key, value] of FOREIGN) this.#vendor.rows.set(key, value)
@@ -110,6 +121,7 @@ class Simulation {
     const { dice } = this
     for (let step = 0; step < steps; step++) {
       this.#tick()
+      this.#remap()
       if (dice.chance(0.15)) {
         this.#edit()
         await this.#place?.changed(this.#rows())
@@ -130,6 +142,8 @@ class Simulation {
   /** Runs end, late requests land, and three runs follow in which nothing goes wrong. */
   async settle(): Promise<void> {
     await this.#drain()
+    const isEmpty = [...this.#values.keys()].every((key) => this.#barred.has(key))
+    if (isEmpty) this.#barred.clear()
     if (this.#values.size === 0) this.#values.set('k0', `v${++this.#version}`)
     await this.#place?.changed(this.#rows())
     for (let run = 1; run <= 3; run++) {
@@ -153,6 +167,10 @@ class Simulation {
   #compare(): void {
     const { rows, violations } = this.#vendor
     for (const [key, value] of this.#values) {
+      if (this.#barred.has(key)) {
+        if (rows.has(key)) violations.push(`${key} may not be contacted and is there`)
+        continue
+      }
       if (this.#doubled.has(key) || this.#nameless.has(key) || this.#vendor.refuses(key, value)) continue
       if (rows.get(key) !== value) violations.push(`${key} should be ${value} and is ${rows.get(key)}`)
     }
@@ -172,14 +190,23 @@ class Simulation {
     const draw = this.dice.next()
     if (draw < 0.6) this.#values.set(key, `v${++this.#version}`)
     else if (draw < 0.92) this.#values.delete(key)
-    else flip(draw < 0.96 ? this.#doubled : this.#nameless, key)
+    else flip(draw < 0.95 ? this.#doubled : draw < 0.97 ? this.#nameless : this.#barred, key)
+  }
+
+  /** Fields are added, removed and moved between runs. What an earlier run has left is merged under the new ones. */
+  #remap(): void {
+    if (!this.#place?.remaps || this.#scheduler.processes.length > 0 || !this.#remaps.chance(0.3)) return
+    const v = { name: 'v', onNull: 'skip', write: 'always' } as const
+    const w = { ...v, name: 'w', from: 'v' } as const
+    this.#sync.fields = this.#remaps.pick([[v], [v, w], [w, v], [v, { ...w, onNull: 'clear' }]])
   }
 
   #rows(): readonly ModelRow[] {
     return [...this.#values].flatMap(([key, value]): ModelRow[] => {
       const values: Readonly<Record<string, Json>> = { v: value }
-      const row = { profileId: `p-${key}`, key: this.#nameless.has(key) ? undefined : { k: key }, values }
-      return this.#doubled.has(key) ? [row, { ...row, profileId: `q-${key}` }] : [row]
+      const plain = { profileId: `p-${key}`, key: this.#nameless.has(key) ? undefined : { k: key }, values }
+      const row: ModelRow = this.#barred.has(key) ? { ...plain, barred: 'suppressed' } : plain
+      return this.#doubled.has(key) ? [row, { ...plain, profileId: `q-${key}` }] : [row]
     })
   }
 
@@ -209,7 +236,9 @@ class Simulation {
       name: this.#sync.name,
       destination: 'vendor',
       onLeave: this.#sync.removes ? { verb: 'remove' } : undefined,
-      maxRemoved: 1,
+      onWithdraw: { verb: 'withdraw' },
+      guard: { maxRemoved: 1 },
+      onMappingChange: 'rebase',
       delivers: this.#sync.whole ? 'whole' : 'changes',
       connector: { limits: () => ({ upsert: limit, remove: limit }) },
       account: {},
@@ -265,7 +294,8 @@ export function modelPlace(
     const warehouse = modelWarehouse(() => scheduler.now * 1000, rows)
     const timing = { lease: setting.lease * 1000, settlesWithin: setting.settles * 1000 }
     const ledger = change(new ModelLedger(warehouse, sync, timing, 5), warehouse)
-    return { ledger: (process) => stepped(ledger, scheduler, process), changed: async () => undefined }
+    const changed = async () => undefined
+    return { ledger: (process) => stepped(ledger, scheduler, process), changed, remaps: true }
   }
 }
 
@@ -293,16 +323,23 @@ export function stepped(
     claim: (claim) => step(() => ledger.claim(claim)),
     renew: (lease) => step(() => ledger.renew(lease)),
     recover: (lease) => step(() => ledger.recover(lease)),
-    plan: (lease, max) => step(() => ledger.plan(lease, max)),
+    standing: () => step(() => ledger.standing()),
+    acknowledge: () => step(() => ledger.acknowledge()),
+    plan: (lease, max, how) => step(() => ledger.plan(lease, max, how)),
     changes: (lease) => pages(() => ledger.changes(lease)),
     desired: (lease) => pages(() => ledger.desired(lease)),
+    hasFreshSuppressions: () => step(() => ledger.hasFreshSuppressions()),
+    revoked: (lease, lo, hi) => step(() => ledger.revoked(lease, lo, hi)),
     flush: (lease, flush) => step(() => ledger.flush(lease, flush)),
     confess: (lease, rows) => step(() => ledger.confess(lease, rows)),
     merge: (lease) => step(() => ledger.merge(lease)),
     submitted: (lease) => step(() => ledger.submitted(lease)),
     settle: (lease, rows) => step(() => ledger.settle(lease, rows)),
+    retry: (lease, compliance) => step(() => ledger.retry(lease, compliance)),
     finish: (lease, event) => step(() => ledger.finish(lease, event)),
     surrender: (lease, event) => step(() => ledger.surrender(lease, event)),
     discard: () => step(() => ledger.discard()),
+    keep: () => step(() => ledger.keep()),
+    adopt: (lease, kept) => step(() => ledger.adopt(lease, kept)),
   }
 }

@@ -17,10 +17,13 @@ const MODEL: ModelSync = {
   name: 'people',
   mode: 'mirror',
   removes: true,
+  withdraws: true,
+  asks: false,
   whole: false,
   fields: ['v', 'n', 'b', 'c'].map((name) => ({ name, onNull: 'skip', write: 'always' })),
   matchFields: new Set(),
   leave: '',
+  withdraw: '',
 }
 
 let session: Session
@@ -171,6 +174,25 @@ describe('whom a sync speaks of', () => {
     }
     expect(await keys({ where, exclude: [] })).toEqual(['outcast', 'small'])
   })
+})
+
+test('who may not be contacted is withdrawn, also where their key is gone', async () => {
+  await place.write([person('a', { v: '1' }), person('b', { v: '1' })])
+  const ledger = open()
+  await ledger.prepare()
+  const claimed = await ledger.claim({ runId: 'run-1', holder: 'me', dead: undefined })
+  if (claimed.kind === 'taken') throw new Error('the lease is taken')
+  await ledger.plan(claimed.lease, undefined)
+  await ledger.flush(claimed.lease, { acks: [{ lo: 1, hi: 2, outcome: 'written' }], intent: 2 })
+  await ledger.merge(claimed.lease)
+  await ledger.finish(claimed.lease, { event: 'done', counts: {} })
+  const lost: ModelRow = { ...person('a', { v: '1' }), key: undefined }
+  await place.write([
+    { ...lost, barred: 'suppressed' },
+    { ...person('b', { v: '1' }), key: undefined },
+  ])
+  const changes = await planned(open())
+  expect(changes.map(({ op, act, keyJson }) => [op, act, keyJson])).toEqual([['remove', 'withdraw', '{"k":"a"}']])
 })
 
 describe('the state', () => {

@@ -1,6 +1,8 @@
 import type { Context } from '../../src/compile/context.ts'
 import { ACK_COLUMNS, ledgerTables, SNAPSHOT_COLUMNS } from '../../src/compile/ledger-tables.ts'
+import { suppressionState } from '../../src/compile/suppression.ts'
 import type { At } from '../../src/error.ts'
+import type { ConsentFeed } from '../../src/project/consent.ts'
 import type { Project, Sync, Trait } from '../../src/project/project.ts'
 import { NO_UNIT_TESTS } from '../../src/project/unit-test.ts'
 import type { Dialect, ValueType } from '../../src/sql/dialect.ts'
@@ -11,20 +13,34 @@ import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { LedgerOf } from '../../src/sync/statements.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { entity } from '../support/project.ts'
+import { entity, identifier, source } from '../support/project.ts'
 
 /** Types of the fields that tests send; any other is text. */
 const TYPES: Readonly<Record<string, ValueType>> = { n: 'integer', b: 'boolean' }
 
+/** What every profile has, whether it is sent or not. */
+const VALUES = ['v', 'n', 'b', 'c'] as const
+
 const AT: At = { file: 'test.yaml', line: 1, column: 1, length: 1, text: '' }
+
+/** Answers name nobody's key, so that they speak for whole people. */
+const FEED: ConsentFeed = {
+  source: 'answers',
+  status: 'status',
+  purpose: 'purpose',
+  at: 'at',
+  granted: ['yes'],
+  maxAge: undefined,
+  expiresAfter: undefined,
+}
 
 /** A warehouse whose clock is set by the test, with the audience of one sync in numbered builds. */
 export class SqlPlace {
   readonly session: Session
   readonly schema: string
-  readonly of: LedgerOf
+  of: LedgerOf
   build = 0
-  readonly #model: ModelSync
+  #model: ModelSync
   readonly #timing: { readonly lease: number; readonly settlesWithin: number }
 
   constructor(
@@ -39,7 +55,7 @@ export class SqlPlace {
     this.#timing = timing
     const dialect = clockedDialect(session.dialect, schema)
     this.of = {
-      context: { project: projectOf(model, schema), dialect } satisfies Context,
+      context: { project: projectOf(schema), dialect } satisfies Context,
       sync: syncOf(model),
       schema,
       connector: {
@@ -53,7 +69,11 @@ export class SqlPlace {
   }
 
   async create(): Promise<void> {
-    await this.session.script([{ statement: named(sql`create schema ${id(this.schema)}`) }])
+    const list = from(suppressionState(this.of.context))
+    await this.session.script([
+      { statement: named(sql`create schema ${id(this.schema)}`) },
+      { statement: named(sql`create table ${list} (ident_type text, ident_hash text, scope text)`) },
+    ])
     await this.setTime(0)
   }
 
@@ -64,14 +84,19 @@ export class SqlPlace {
     ])
   }
 
+  /** From now on the sync sends other fields. */
+  remap(model: ModelSync): void {
+    this.#model = model
+    this.of = { ...this.of, sync: syncOf(model) }
+  }
+
   /** A new build with these rows. Builds before stay. */
   async write(rows: readonly ModelRow[]): Promise<void> {
     this.build += 1
-    const { fields } = this.#model
-    const columns = ['profile_id', 'k', ...fields.map((field) => field.name), 'is_out']
+    const columns = ['profile_id', 'k', ...VALUES, 'is_out', 'barred']
     const table = (name: string) => from({ schema: this.schema, name: [`b${this.build}_${name}`] })
-    const typed = fields.map(
-      ({ name }) =>
+    const typed = VALUES.map(
+      (name) =>
         sql`cast(r.${id(name)} as ${id(TYPES[name] === 'integer' ? 'bigint' : (TYPES[name] ?? 'varchar'))}) as ${id(name)}`,
     )
     const given = this.session.dialect.rowsOf(parameter('rows'), columns)
@@ -91,6 +116,25 @@ export class SqlPlace {
           from ${given} as r`),
         values,
       },
+      {
+        statement: named(sql`
+          create table ${table('customer_suppressed')} as
+          select r.profile_id, cast(null as varchar) as scope
+          from ${given} as r
+          where r.barred = 'suppressed'`),
+        values,
+      },
+      {
+        statement: named(sql`
+          create table ${table('customer_consents')} as
+          select
+            1 as feed, 'news' as purpose, r.profile_id, timestamptz '2026-01-01 00:00:00Z' as granted_at,
+            case when r.barred = 'consent' then timestamptz '2026-01-01 00:00:00Z' end as denied_at,
+            1 as answers, timestamptz '2026-01-01 00:00:00Z' as seen_at
+          from ${given} as r`),
+        values,
+      },
+      { statement: named(sql`create table ${table('suppression')} (ident_type text, ident_hash text, scope text)`) },
       { statement: named(sql`create table ${table('clock')} as select timestamptz '2026-11-01 08:00:00Z' as now`) },
     ])
   }
@@ -151,7 +195,13 @@ function rowOf(row: ModelRow): Readonly<Record<string, unknown>> {
   const values = Object.fromEntries(
     Object.entries(row.values).map(([name, value]) => [name, value === null ? null : String(value)]),
   )
-  return { profile_id: row.profileId, k: row.key?.k ?? null, ...values, is_out: row.excluded ? 'yes' : 'no' }
+  return {
+    profile_id: row.profileId,
+    k: row.key?.k ?? null,
+    ...values,
+    is_out: row.excluded ? 'yes' : 'no',
+    barred: row.barred ?? null,
+  }
 }
 
 function syncOf(model: ModelSync): Sync {
@@ -166,10 +216,12 @@ function syncOf(model: ModelSync): Sync {
     exclude: ['outcast'],
     mode: model.mode,
     onLeave: model.removes && !model.whole ? { verb: 'remove' } : undefined,
+    purpose: model.asks ? 'news' : undefined,
+    onWithdraw: model.withdraws && !model.whole ? { verb: 'withdraw' } : undefined,
     key: [{ theirs: 'k', trait: 'k' }],
-    fields: model.fields.map(({ name, onNull, write }) => ({
+    fields: model.fields.map(({ name, from: trait = name, onNull, write }) => ({
       theirs: name,
-      value: { kind: 'trait', trait: name, type: TYPES[name] ?? 'text' },
+      value: { kind: 'trait', trait, type: TYPES[trait] ?? 'text' },
       onNull,
       write,
     })),
@@ -178,9 +230,9 @@ function syncOf(model: ModelSync): Sync {
   }
 }
 
-function projectOf(model: ModelSync, schema: string): Project {
-  const traits = new Map(['k', ...model.fields.map((field) => field.name)].map((name) => [name, traitOf(name)]))
-  const customer = entity('customer', [], { traits })
+function projectOf(schema: string): Project {
+  const traits = new Map(['k', ...VALUES].map((name) => [name, traitOf(name)]))
+  const customer = entity('customer', [identifier('k')], { traits })
   return {
     name: 'test',
     directory: '/',
@@ -190,9 +242,12 @@ function projectOf(model: ModelSync, schema: string): Project {
     phoneCountry: undefined,
     now: undefined,
     history: { amount: 730, unit: 'day' },
-    sources: new Map(),
+    sources: new Map([
+      ['answers', source('answers', { identifiers: [{ type: 'k', column: 'k', country: undefined }] })],
+    ]),
     entities: new Map([['customer', customer]]),
     segments: new Map(),
+    purposes: new Map([['news', { ...plain('news'), basis: 'consent', feed: FEED }]]),
     destinations: new Map(),
     syncs: new Map(),
     dataTests: [],

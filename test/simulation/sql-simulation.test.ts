@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { leaveText } from '../../src/compile/changes.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { counted } from '../support/counted.ts'
 import { type OpenPlace, SETTING, simulate, stepped } from './simulation.ts'
 import { openMemory, SqlPlace } from './sql-place.ts'
 
@@ -19,6 +20,7 @@ test(`the same holds over the ledger in SQL, on a real DuckDB (${SEEDS} seeds)`,
     const result = await simulate(seed, { open: duckdbPlace(seed), steps: 40 })
     if (result.violations.length > 0) failing.push(`seed ${seed}: ${result.violations[0]}`)
   }
+  counted('sql-simulation', { seeds: SEEDS, failing: failing.length })
   expect(failing).toEqual([])
 })
 
@@ -29,7 +31,11 @@ function duckdbPlace(seed: number): OpenPlace {
     const place = new SqlPlace(
       session,
       `s${seed}`,
-      { ...sync, leave: removes ? leaveText({ onLeave: { verb: 'remove' } }) : '' },
+      {
+        ...sync,
+        leave: removes ? leaveText({ onLeave: { verb: 'remove' } }) : '',
+        withdraw: sync.whole ? '' : leaveText({ onLeave: { verb: 'withdraw' } }),
+      },
       timing,
     )
     await place.create()

@@ -20,3 +20,15 @@ export async function ask(query: string, file?: string): Promise<readonly Answer
     instance.closeSync()
   }
 }
+
+/** Runs one statement of a test on a file that nobody else has open. */
+export async function tell(statement: string, file: string): Promise<void> {
+  const instance = await DuckDBInstance.create(file)
+  const connection = await instance.connect()
+  try {
+    await connection.run(statement)
+  } finally {
+    connection.closeSync()
+    instance.closeSync()
+  }
+}

@@ -6,7 +6,7 @@ import { publish } from '../../src/publish.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import type { OracleRow, OracleRules } from './identity-oracle.ts'
 import { entity, identifier, project, source } from './project.ts'
-import { openMemory, realClock, tableOf } from './warehouse.ts'
+import { openSmallMemory, realClock, tableOf } from './warehouse.ts'
 
 /** A row of the world: what the oracle sees of it, and when it reached the warehouse. */
 export interface WorldRow {
@@ -45,7 +45,7 @@ export class IdentityWorld {
   }
 
   static async open(): Promise<IdentityWorld> {
-    const session = await openMemory()
+    const session = await openSmallMemory()
     await session.script([plain('create schema raw')])
     return new IdentityWorld(session)
   }

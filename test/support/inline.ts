@@ -8,10 +8,9 @@ import { connectors } from '../../src/connectors/index.ts'
 import type { Project } from '../../src/project/project.ts'
 import { readProject } from '../../src/project/read.ts'
 import { publish } from '../../src/publish.ts'
-import { duckdb } from '../../src/warehouses/duckdb.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { realClock } from './warehouse.ts'
+import { openSmallMemory, realClock } from './warehouse.ts'
 
 /** A project of a test: files in a folder of its own, over a DuckDB in memory. */
 export interface Inline {
@@ -37,7 +36,7 @@ export async function inline(files: Readonly<Record<string, string>>): Promise<I
     }
   }
   write({ 'cdp.config.yaml': `${CONFIG}now: 2026-03-01T12:00:00Z\n`, ...files })
-  const session = await duckdb.connect(duckdb.options.parse({ path: ':memory:' }), { directory, mode: 'write' })
+  const session = await openSmallMemory(directory)
   let runs = 0
   return {
     directory,

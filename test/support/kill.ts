@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { tableSuffix } from '../../src/compile/ledger-tables.ts'
-import { type Copy, emptyFolder, repository } from './cli.ts'
+import { emptyFolder, repository } from './cli.ts'
 import { ask } from './database.ts'
 import { expected, held, type Rows, runInSandbox, smallShop, warehouseOf } from './small-shop.ts'
 
@@ -20,6 +20,7 @@ export type Point =
   | { readonly at: 'applied'; readonly destination: string; readonly request: string; readonly number?: number }
   | { readonly at: 'answered'; readonly host: string; readonly request: string; readonly number?: number }
   | { readonly at: 'written'; readonly destination: string }
+  | { readonly at: 'moment'; readonly number: number }
 
 export interface Case {
   readonly point: Point
@@ -80,41 +81,57 @@ export interface Story {
   readonly meanwhile: (directory: string) => Promise<void>
 }
 
+/** A place where a story begins, and what must come of it. */
+export interface Stage {
+  readonly directory: string
+  /** How many builds readers had seen. */
+  readonly published: number
+  readonly control: Readonly<Record<string, Rows>>
+  readonly remove: () => Promise<void>
+}
+
+/** Brings a shop to where a story begins, and tells it once without any kill. */
+export async function stageOf(story: Story): Promise<Stage> {
+  const start = await emptyFolder()
+  await smallShop({ into: start.directory })
+  await story.before(start.directory)
+  const published = await publishedBuilds(start.directory)
+  return { ...start, published, control: await unharmed(start.directory, story) }
+}
+
+/** One more run after a kill mends everything, and the run after that has nothing to do. */
+export async function expectMended(directory: string, story: Story, control: Stage['control']): Promise<void> {
+  await story.meanwhile(directory)
+  const mended = await runInSandbox(directory)
+  expect(mended.report).toMatchObject({ status: 'ok', exit_code: 0, errors: [] })
+  expect(held(mended)).toEqual(await expected(directory))
+  expect(held(mended)).toEqual(control)
+
+  const idle = await runInSandbox(directory)
+  expect(idle).toMatchObject({ writes: 0, calls: [], files: [] })
+  for (const sync of idle.report.syncs)
+    expect(sync).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, again: 0, calls: 0 })
+}
+
 /** One test a case: a kill, one more run, and one that has nothing to do. */
 export function survives(cases: Readonly<Record<string, Case>>, story: Story): void {
-  let start: Copy
-  let published: number
-  /** What vendors hold in the end when nobody kills anything. */
-  let control: Readonly<Record<string, Rows>>
+  let stage: Stage
 
   beforeAll(async () => {
-    start = await emptyFolder()
-    await smallShop({ into: start.directory })
-    await story.before(start.directory)
-    published = await publishedBuilds(start.directory)
-    control = await unharmed(start.directory, story)
-    return start.remove
+    stage = await stageOf(story)
+    return stage.remove
   }, PATIENCE)
 
   test.each(Object.entries(cases))('%s', { timeout: PATIENCE }, async (_, one) => {
-    const directory = await smallShop({ from: start.directory })
+    const directory = await smallShop({ from: stage.directory })
 
     const seen = await killedAt(directory, one.point)
-    expect(seen?.point, 'the kill came where it was meant to').toEqual(one.point)
-    if (one.point.at === 'within') expect(Number(seen?.seen), 'the statement had done its work').toBeGreaterThan(0)
-    expect((await publishedBuilds(directory)) - published).toBe(one.readers === 'new' ? 1 : 0)
+    expect(seen.point, 'the kill came where it was meant to').toEqual(one.point)
+    if (one.point.at === 'within') expect(Number(seen.seen), 'the statement had done its work').toBeGreaterThan(0)
+    expect((await publishedBuilds(directory)) - stage.published).toBe(one.readers === 'new' ? 1 : 0)
     await expectRemembered(directory, one)
 
-    await story.meanwhile(directory)
-    const mended = await runInSandbox(directory)
-    expect(mended.report).toMatchObject({ status: 'ok', exit_code: 0, errors: [] })
-    expect(held(mended)).toEqual(await expected(directory))
-    expect(held(mended)).toEqual(control)
-
-    const idle = await runInSandbox(directory)
-    expect(idle).toMatchObject({ writes: 0, calls: [], files: [] })
-    for (const sync of idle.report.syncs)
-      expect(sync).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, again: 0, calls: 0 })
+    await expectMended(directory, story, stage.control)
   })
 }
 
@@ -144,7 +161,27 @@ async function expectRemembered(directory: string, { merged, unknown }: Case): P
 }
 
 /** Runs the tool until it kills itself; returns what it wrote down just before. */
-async function killedAt(directory: string, point: Point): Promise<{ point?: unknown; seen?: string } | undefined> {
+export async function killedAt(directory: string, point: Point): Promise<Killed> {
+  const { code, signal, said } = await runToPoint(directory, point)
+  expect({ code, signal }, `the run was not killed: ${said}`).toEqual({ code: null, signal: 'SIGKILL' })
+  return JSON.parse(await readFile(join(directory, 'killed.json'), 'utf8'))
+}
+
+/** What a run wrote down just before it killed itself. */
+export interface Killed {
+  readonly point: Point
+  readonly seen?: string
+  readonly what?: string
+}
+
+/** How many moments there are in a run that nobody kills. */
+export async function momentsOf(directory: string): Promise<number> {
+  const { code, said } = await runToPoint(directory, { at: 'moment', number: Number.POSITIVE_INFINITY })
+  expect(code, said).toBe(0)
+  return JSON.parse(said).moments
+}
+
+async function runToPoint(directory: string, point: Point) {
   const marker = join(directory, 'killed.json')
   const runner = join(repository, 'test/support/killer.mjs')
   const child = spawn(process.execPath, [runner, JSON.stringify({ directory, marker, point })], {
@@ -153,8 +190,7 @@ async function killedAt(directory: string, point: Point): Promise<{ point?: unkn
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
   const [code, signal] = await once(child, 'close')
-  expect({ code, signal }, `the run was not killed: ${said}`).toEqual({ code: null, signal: 'SIGKILL' })
-  return JSON.parse(await readFile(marker, 'utf8'))
+  return { code, signal, said }
 }
 
 /** How many builds readers have been shown, by the row that publishing writes last. */

@@ -12,6 +12,9 @@ const { directory, marker, point } = JSON.parse(process.argv[2])
 /** What the run has met of what the point counts. */
 let count = 0
 
+/** What a point that counts everything has met: transactions, queries, requests and files, each before and after. */
+let moments = 0
+
 const { environment, close } = openEnvironment(onProgress, new AbortController().signal)
 const report = await run(
   {
@@ -28,7 +31,7 @@ const report = await run(
   { ...environment, warehouses: wrapWarehouses(environment.warehouses), openSandbox },
 )
 await close()
-process.stdout.write(JSON.stringify(report))
+process.stdout.write(JSON.stringify({ ...report, moments }))
 
 function die(detail = {}) {
   writeFileSync(marker, JSON.stringify({ point, ...detail }))
@@ -41,6 +44,19 @@ function die(detail = {}) {
 function isTheTime() {
   count += 1
   return count === (point.number ?? 1)
+}
+
+/** `{ at: 'moment', number }`: the n-th moment of a run, whatever it is; each act has one before it and one after it. */
+async function around(what, act) {
+  moment(`before ${what}`)
+  const result = await act()
+  moment(`after ${what}`)
+  return result
+}
+
+function moment(what) {
+  moments += 1
+  if (point.at === 'moment' && moments === point.number) die({ what })
 }
 
 /** `{ at: 'stage', stage }`: before the first thing that the stage does. */
@@ -61,7 +77,9 @@ function wrapWarehouses(warehouses) {
 function wrapSession(session) {
   return new Proxy(session, {
     get: (target, name) => {
-      if (name === 'script') return (statements) => script(target, statements)
+      if (name === 'script')
+        return (statements) => around(`statement ${statements[0]?.statement.name}`, () => script(target, statements))
+      if (name === 'append') return (...given) => around('append', () => target.append(...given))
       const member = target[name]
       return typeof member === 'function' ? member.bind(target) : member
     },
@@ -111,6 +129,7 @@ function runOf({ values }) {
 async function openSandbox(options) {
   const matches = (method, path) => new RegExp(point.request).test(`${method} ${path}`)
   const observe = (destination, stage, request) => {
+    if (stage === 'applied') moment(`applied by ${destination}: ${request.method} ${request.path}`)
     const isMeant = destination === point.destination && stage === 'applied' && matches(request.method, request.path)
     if (point.at === 'applied' && isMeant && isTheTime()) die()
   }
@@ -118,7 +137,9 @@ async function openSandbox(options) {
   return {
     ...sandbox,
     fetch: async (request, given) => {
-      const answer = await sandbox.fetch(request, given)
+      const answer = await around(`request ${request.method} ${new URL(request.url).pathname}`, () =>
+        sandbox.fetch(request, given),
+      )
       const { host, pathname } = new URL(request.url)
       if (point.at === 'answered' && host.endsWith(point.host) && matches(request.method, pathname) && isTheTime())
         die({ status: answer.status })
@@ -129,7 +150,7 @@ async function openSandbox(options) {
       return {
         ...files,
         write: async (...given) => {
-          await files.write(...given)
+          await around('file', () => files.write(...given))
           if (point.at === 'written' && destination === point.destination && isTheTime()) die()
         },
       }

@@ -66,6 +66,7 @@ export function project(parts: {
     sources: new Map(parts.sources.map((each) => [each.name, each])),
     entities: new Map(parts.entities.map((each) => [each.name, each])),
     segments: new Map(),
+    purposes: new Map(),
     destinations: new Map(),
     syncs: new Map(),
     dataTests: [],

@@ -81,6 +81,14 @@ export const board = defineConnector({
   }),
 })
 
+/** A sheet that a mirror rewrites from top to bottom. */
+export const sheet = defineConnector({
+  ...board,
+  name: 'sheet',
+  title: 'Sheet',
+  delivers: (mode) => (mode === 'mirror' ? 'whole' : 'changes'),
+})
+
 /** DuckDB, and a warehouse that reads no local files and whose password is a secret. */
 export const registries: Registries = {
   warehouses: new Map<string, unknown>([
@@ -98,5 +106,6 @@ export const registries: Registries = {
   connectors: new Map<string, unknown>([
     ['letters', letters],
     ['board', board],
+    ['sheet', sheet],
   ]) as unknown as Connectors,
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Json } from '../../src/connectors/connector.ts'
-import { readCsv } from '../../src/connectors/sandbox/folder.ts'
+import { readCsv } from '../../src/connectors/csv.ts'
 import { type Answer, ask } from './database.ts'
 
 /** Rows by key, what is null left out, numbers as numbers. */

@@ -105,6 +105,15 @@ export async function diagnose(files: Files, request: Partial<ProjectRequest> = 
   return (await read(files, request)).diagnostics
 }
 
+const diagnosed = new WeakMap<Files, Promise<readonly Diagnostic[]>>()
+
+/** The same of files that several tests look at: they are read once. */
+export function diagnoseOnce(files: Files): Promise<readonly Diagnostic[]> {
+  const known = diagnosed.get(files) ?? diagnose(files)
+  diagnosed.set(files, known)
+  return known
+}
+
 /** The places between « and », in the order of files and lines. */
 export function marks(files: Files): readonly Pick<At, 'file' | 'line' | 'column' | 'length'>[] {
   return Object.entries(files).flatMap(([file, text]) =>

@@ -7,6 +7,7 @@ import type { Holding } from '../../src/connectors/sandbox/sandbox.ts'
 import type { Environment, Request } from '../../src/environment.ts'
 import { run } from '../../src/pipeline.ts'
 import type { Report } from '../../src/report.ts'
+import type { Clock } from '../../src/world.ts'
 import { type Copy, emptyFolder, repository } from './cli.ts'
 import { ask } from './database.ts'
 
@@ -25,7 +26,7 @@ export async function smallShop(places: { readonly from?: string; readonly into?
 /**
  * Fills the vendors of one shop before the tests of a file; returns what copies it, with all that this run has left.
  */
-export function filledShop(): () => Promise<string> {
+export function filledShop(): (into?: string) => Promise<string> {
   let filled: Copy
   beforeAll(async () => {
     filled = await emptyFolder()
@@ -34,7 +35,7 @@ export function filledShop(): () => Promise<string> {
     if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
     return filled.remove
   })
-  return () => smallShop({ from: filled.directory })
+  return (into) => smallShop({ from: filled.directory, ...(into !== undefined && { into }) })
 }
 
 async function folderOfTest(): Promise<string> {
@@ -159,7 +160,16 @@ export const SANDBOX: Omit<Request, 'directory'> = {
 }
 
 /** Runs a project in this process against emulated vendors, and listens to them. */
-export async function runInSandbox(directory: string, more: Partial<Environment> = {}): Promise<SandboxRun> {
+export function runInSandbox(directory: string, more: Partial<Environment> = {}): Promise<SandboxRun> {
+  return inSandbox(directory, run, more)
+}
+
+/** Does something with a project in this process against emulated vendors, and listens to them. */
+export async function inSandbox<R extends Pick<Report, 'status' | 'exit_code' | 'errors'>>(
+  directory: string,
+  act: (request: Request, environment: Environment) => Promise<R>,
+  more: Partial<Environment> = {},
+): Promise<Omit<SandboxRun, 'report'> & { readonly report: R }> {
   const calls: Call[] = []
   const files: string[] = []
   let writes = 0
@@ -189,7 +199,7 @@ export async function runInSandbox(directory: string, more: Partial<Environment>
       },
     }
   }
-  const report = await run({ ...SANDBOX, directory }, { ...environment, openSandbox, ...more })
+  const report = await act({ ...SANDBOX, directory }, { ...environment, openSandbox, ...more })
   await close()
   return { report, calls, writes, files, holdings }
 }
@@ -213,10 +223,23 @@ export interface RealRun {
 /** Runs a project in this process, without `--sandbox` and without waiting between attempts. */
 export async function runForReal(directory: string, { select, env = {}, more = {} }: RealRun): Promise<Report> {
   const { environment, close } = openEnvironment(() => undefined, new AbortController().signal)
-  const world = { ...environment.world, env, random: () => 0 }
+  const world = { ...environment.world, env, clock: hasty(environment.world.clock) }
   const report = await run({ ...SANDBOX, directory, sandbox: false, select }, { ...environment, world, ...more })
   await close()
   return report
+}
+
+/** The same clock, which jumps over every wait. */
+function hasty(clock: Clock): Clock {
+  let skipped = 0
+  return {
+    now: () => clock.now() + skipped,
+    wall: clock.wall,
+    sleep: async (ms, signal) => {
+      if (!signal?.aborted) skipped += ms
+      await new Promise(setImmediate)
+    },
+  }
 }
 
 export type Rows = Readonly<Record<string, Json>>

@@ -8,6 +8,14 @@ export function openMemory(): Promise<Session> {
   return duckdb.connect(duckdb.options.parse({ path: ':memory:' }), { directory: process.cwd(), mode: 'write' })
 }
 
+/**
+ * The same for tables of a few thousand rows, with one thread: DuckDB shares out a table among threads from 122,880 rows
+ * on (a row group), and below that the threads only wake each other, which took a seventh of the processor's time.
+ */
+export function openSmallMemory(directory = process.cwd()): Promise<Session> {
+  return duckdb.connect(duckdb.options.parse({ path: ':memory:', threads: 1 }), { directory, mode: 'write' })
+}
+
 /** The machine's clock, for tests that only measure. */
 export const realClock: Clock = {
   now: () => performance.now(),

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
+import { readCsv } from '../csv.ts'
 import type { Holding } from './sandbox.ts'
 import type { Row } from './store.ts'
 
@@ -28,19 +29,3 @@ async function readRows(path: string): Promise<readonly Row[]> {
   const [header = [], ...rows] = readCsv(text)
   return rows.map((row) => Object.fromEntries(header.map((name, index) => [name ?? '', row[index] ?? null])))
 }
-
-/** The records of an RFC 4180 text; an empty cell is null, `""` is empty text. */
-export function readCsv(text: string): readonly (readonly (string | null)[])[] {
-  const records: (string | null)[][] = []
-  let record: (string | null)[] = []
-  for (const [, quoted, plain = '', end = ''] of text.matchAll(CELL)) {
-    record.push(quoted === undefined ? (plain === '' ? null : plain) : quoted.replaceAll('""', '"'))
-    if (end === ',') continue
-    records.push(record)
-    record = []
-  }
-  return records
-}
-
-/** One cell with what ends it. At the end of the text nothing is left to match. */
-const CELL = /(?!$)(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g

@@ -19,7 +19,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const filesRoot = (destination: string) => join(options.directory, 'files', destination)
   return {
     fresh,
-    fetch: async (request) => http(mapped(request, opened), { allowPrivate: true }),
+    fetch: async (request, { signal }) => http(mapped(request, opened), { allowPrivate: true, signal }),
     files: (destination) => openFiles(filesRoot(destination)),
     contents: async () => {
       const all = []

@@ -80,9 +80,29 @@ function route(call: Call): Answer {
   if (rest === '' && method === 'POST') return batch(here)
   if (rest === '/merge-fields' && method === 'GET')
     return { status: 200, body: { merge_fields: known.map(({ tag }) => ({ tag })), total_items: known.length } }
+  if (rest === '/members' && method === 'GET') return members(here)
   const [, hash, act = ''] = /^\/members\/([0-9a-f]{32})(\/.*)?$/.exec(rest) ?? []
   if (hash === undefined) return notFound()
   return memberRoute(here, hash, `${method} ${act}`)
+}
+
+/** A page of those who are not archived: `count` members (10 unless told, at most 1,000) from `offset` on. */
+function members({ request, rows, list, known }: ListCall): Answer {
+  const count = Number(request.query.get('count') ?? 10)
+  const offset = Number(request.query.get('offset') ?? 0)
+  if (!(count <= MOST_PAGE && offset >= 0)) return invalid('The resource submitted could not be validated.', 'count')
+  const all = [...rows.all(listKey(list))].filter(([, row]) => row.status !== 'archived')
+  const page = all.slice(offset, offset + count).map(([hash, row]) => whole(row, hash, list, known))
+  return { status: 200, body: { members: page, list_id: list, total_items: all.length } }
+}
+
+const MOST_PAGE = 1_000
+
+/** A contact as a look-up shows it: with every merge field of the audience, empty text for those without a value. */
+function whole(row: Row, hash: string, list: string, known: readonly MergeField[]): Json {
+  const values = (row.merge_fields ?? {}) as Row
+  const fields = Object.fromEntries(known.map(({ tag }) => [tag, values[tag] ?? '']))
+  return { ...(shown(row, hash, list) as Row), merge_fields: fields }
 }
 
 function memberRoute(call: ListCall, hash: string, act: string): Answer {
@@ -90,7 +110,7 @@ function memberRoute(call: ListCall, hash: string, act: string): Answer {
   const present = found !== undefined && found.status !== 'archived' ? found : undefined
   switch (act) {
     case 'GET ':
-      return found ? { status: 200, body: shown(found, hash, call.list) } : notFound()
+      return found ? { status: 200, body: whole(found, hash, call.list, call.known) } : notFound()
     case 'PUT ':
       return put(call, hash, present)
     case 'PATCH ':

@@ -67,7 +67,8 @@ function route(call: Call): Answer {
     return hasObject(described)
       ? { status: 200, body: describe(described, call.options.fields.get(described) ?? [], call.rows) }
       : notFound()
-  if (method === 'GET' && call.path === '/query') return query(call)
+  const [, rest] = /^\/query\/([\w-]+-\d+)$/.exec(call.path) ?? []
+  if (method === 'GET' && (rest !== undefined || call.path === '/query')) return query(call, rest)
   if (method === 'DELETE' && call.path === '/composite/sobjects') return remove(call)
   if (method !== 'PATCH') return failed(405, 'METHOD_NOT_ALLOWED', `HTTP Method '${method}' not allowed.`)
   const [, object, field] = /^\/composite\/sobjects(?:\/(\w+)\/(\w+))?$/.exec(call.path) ?? []
@@ -197,20 +198,54 @@ function removeOne(call: Call, id: string): Result {
   return { id, success: true, errors: [] }
 }
 
-/** The one form of query that looks records up by external id. */
-function query(call: Call): Answer {
-  const text = call.request.query.get('q') ?? ''
-  const [, field, object, values] = /^SELECT Id, (\w+) FROM (\w+) WHERE \1 IN \((.+)\)$/s.exec(text) ?? []
-  if (field === undefined || object === undefined || values === undefined)
+/** Records a page, as the vendor has it unless told. */
+const PAGE = 2_000
+
+/** The two forms of query: by external ids, and of all records that have one. `rest` names a further page. */
+function query(call: Call, rest: string | undefined): Answer {
+  const [, named, offset = '0'] = /^(.+)-(\d+)$/.exec(rest ?? '') ?? []
+  const said = named === undefined ? (call.request.query.get('q') ?? '') : Buffer.from(named, 'base64url').toString()
+  const [, selected, object, field, values] =
+    /^SELECT ([\w., ]+) FROM (\w+) WHERE (\w+) (?:IN \((.+)\)|!= null)$/s.exec(said) ?? []
+  if (selected === undefined || object === undefined || field === undefined)
     return failed(400, 'MALFORMED_QUERY', 'unexpected token')
   if (!hasObject(object)) return failed(400, 'INVALID_TYPE', `sObject type '${object}' is not supported.`)
-  if (!isField(object, field)) return failed(400, 'INVALID_FIELD', `No such column '${field}' on entity '${object}'.`)
-  const records = [...values.matchAll(/'((?:\\.|[^'\\])*)'/gs)].flatMap(([, quoted = '']) =>
-    call.index
-      .find(call.rows, object, field, unescaped(quoted))
-      .map((Id) => ({ attributes: { type: object }, Id, [field]: call.rows.get(object, Id)?.[field] ?? null })),
+  const names = selected.split(', ')
+  const unknown = [...names, field].find((name) => name !== 'Id' && !name.includes('.') && !isField(object, name))
+  if (unknown !== undefined) return failed(400, 'INVALID_FIELD', `No such column '${unknown}' on entity '${object}'.`)
+  const ids = values === undefined ? withValue(call, object, field) : byValues(call, object, field, values)
+  const page = ids.slice(Number(offset), Number(offset) + PAGE)
+  const records = page.map((Id) => ({
+    attributes: { type: object },
+    ...Object.assign({}, ...names.map((name) => cell(call, object, Id, name))),
+  }))
+  const end = Number(offset) + page.length
+  const next = `${call.request.path.replace(/\/query.*$/, '')}/query/${Buffer.from(said).toString('base64url')}-${end}`
+  const done = end === ids.length
+  return { status: 200, body: { totalSize: ids.length, done, ...(!done && { nextRecordsUrl: next }), records } }
+}
+
+function byValues(call: Call, object: string, field: string, values: string): readonly string[] {
+  return [...values.matchAll(/'((?:\\.|[^'\\])*)'/gs)].flatMap(([, quoted = '']) =>
+    call.index.find(call.rows, object, field, unescaped(quoted)),
   )
-  return { status: 200, body: { totalSize: records.length, done: true, records } }
+}
+
+function withValue(call: Call, object: string, field: string): readonly string[] {
+  const all = [...call.rows.all(object)]
+  return all.filter(([, row]) => row.IsDeleted !== true && (row[field] ?? null) !== null).map(([id]) => id)
+}
+
+/** One selected field of a record; of a parent as an object of its own. */
+function cell(call: Call, object: string, id: string, name: string): Row {
+  if (name === 'Id') return { Id: id }
+  const row = call.rows.get(object, id) ?? {}
+  const [parent = '', field] = name.split('.')
+  if (field === undefined) return { [name]: row[name] ?? null }
+  const of = parent.endsWith('__r') ? `${parent.slice(0, -1)}c` : parent
+  const key = row[parent.endsWith('__r') ? of : `${parent}Id`]
+  const found = typeof key === 'string' ? call.rows.get(of, key) : undefined
+  return { [parent]: found === undefined ? null : { [field]: found[field] ?? null } }
 }
 
 function unescaped(text: string): string {

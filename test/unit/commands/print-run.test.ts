@@ -20,11 +20,14 @@ function sync(name: string, more: Partial<Sync> = {}): Sync {
     refused: 0,
     again: 0,
     invalid: 0,
-    withheld: { consent: 0, suppressed: 0, excluded: 0, held: 0 },
+    withheld: { consent: 0, suppressed: 0, excluded: 0, listed: 0, held: 0 },
     calls: 0,
     retries: 0,
     ms: 10,
     blocked_by: null,
+    breaches: [],
+    mapping: null,
+    next_eligible_at: null,
     ...more,
   }
 }
@@ -110,14 +113,43 @@ Next
     const blocked = sync('to_list', {
       status: 'blocked',
       removes: 400,
-      blocked_by: '400 of 1000 rows would leave the destination: more than 10 %.',
+      blocked_by: '400 of 1000 rows would leave the destination: more than 10 %. The state was made for "prod".',
+      breaches: [
+        {
+          guard: 'max_removed',
+          message: '400 of 1000 rows would leave the destination: more than 10 %.',
+          fix: 'If it is right: `cdp plan -o plan.json`.',
+          effect: 'blocked',
+        },
+        { guard: 'environment', message: 'The state was made for "prod".', fix: 'Give it its own.', effect: 'blocked' },
+      ],
     })
     const error = { code: 'sync/guard', severity: 'error', message: '"to_list" was not sent.' } as const
     const text = printed(report({ exit_code: 4, status: 'blocked', syncs: [blocked], errors: [error] }))
-    expect(text).toContain('to_list: blocked by its guard. 400 of 1000 rows would leave the destination')
-    expect(text).toContain('guard: { max_removed: … }')
+    expect(text).toContain('to_list: blocked by its guard (max_removed). 400 of 1000 rows would leave')
+    expect(text.replaceAll(/\s+/g, ' ')).toContain('more than 10 %. If it is right: `cdp plan -o plan.json`.')
+    expect(text).toContain(
+      'to_list: blocked by its guard (environment). The state was made for "prod". Give it its own.',
+    )
     expect(text).toContain('Blocked (exit 4)')
     expect(text).not.toContain('Problems')
+  })
+
+  test('says of a sync whose removals are held why, and of a changed mapping what became of rows', () => {
+    const mapping = { added: ['tier'], changed: [], removed: ['age'], rows: 12_000, calls: 24 }
+    const held = { guard: 'max_removed', message: '40 of 90 rows would leave.', fix: 'Look.', effect: 'held' } as const
+    const text = printed(
+      report({
+        syncs: [
+          sync('a', { breaches: [held], mapping: { ...mapping, way: 'rebase' } }),
+          sync('b', { breaches: [{ ...held, effect: 'overridden' }], mapping: { ...mapping, way: 'resync' } }),
+        ],
+      }),
+    ).replaceAll(/\s+/g, ' ')
+    expect(text).toContain('a: its removals are held back by its guard (max_removed). 40 of 90 rows would leave. Look.')
+    expect(text).toContain('a: its fields have changed (+tier -age): 12,000 rows not sent for that, because their data')
+    expect(text).toContain('b: sent in spite of its guard (max_removed).')
+    expect(text).toContain('b: its fields have changed (+tier -age): 12,000 rows sent anew')
   })
 
   test('says of rows that were not written what becomes of them', () => {
@@ -128,7 +160,7 @@ Next
       refused: 2,
       again: 4,
       invalid: 1,
-      withheld: { consent: 0, suppressed: 0, excluded: 7, held: 0 },
+      withheld: { consent: 0, suppressed: 0, excluded: 7, listed: 0, held: 0 },
     })
     const text = printed(report({ exit_code: 3, status: 'incomplete', syncs: [partial] }))
     expect(text).toContain('to_list: 2 rows refused; each waits until its data changes')

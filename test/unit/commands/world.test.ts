@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
-import { isDead, openEnvironment, runId } from '../../../src/commands/world.ts'
+import { isAlive, isDead, openEnvironment, runId } from '../../../src/commands/world.ts'
 
 test('run ids sort by time, fit a file name, and two of one moment differ', () => {
   const moment = new Date('2026-11-01T08:00:00.005Z')
@@ -22,4 +22,5 @@ test('only a process of this machine that is gone is known to be dead', () => {
   expect(isDead(withPid(ended).replace(hostname(), 'elsewhere'))).toBe(false)
   expect(isDead(withPid(ended).replace(/@.*/, '@00000000'))).toBe(false)
   expect(isDead('some other tool')).toBe(false)
+  expect([holder, withPid(ended), 'some other tool'].map(isAlive)).toEqual([true, false, false])
 })

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readPreview } from '../../../src/build/preview.ts'
-import { audienceOf } from '../../../src/compile/changes-audience.ts'
+import { addAudience } from '../../../src/compile/changes-audience.ts'
 import { compilePreview } from '../../../src/compile/preview.ts'
 import { checkWarehouse } from '../../../src/project/check.ts'
 import { isPersonal } from '../../../src/project/personal.ts'
-import { sql } from '../../../src/sql/sql.ts'
+import { Steps, sql } from '../../../src/sql/sql.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
@@ -139,9 +139,11 @@ syncs:
     const { project, session } = made
     const sync = project.syncs.get('out')
     if (sync === undefined) throw new Error('no sync')
-    const { select } = audienceOf({ project, dialect: session.dialect }, sync)
+    const steps = new Steps()
+    const context = { project, dialect: session.dialect }
+    const { select } = addAudience(steps, { context, sync, matchFields: new Set() })
     const table = { schema: 'cdp', name: ['audience'] }
-    const query = session.dialect.createTable(table, select([sql`p.name as name`]))
+    const query = session.dialect.createTable(table, steps.select(select([sql`p.name as name`])))
     const statement = { name: 'audience', reason: 'a test', sql: query }
     await session.script([{ statement, tokens: { b: number } }])
     expect(await tableOf(session, table, ['name'])).toEqual([['ann']])

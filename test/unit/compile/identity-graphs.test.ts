@@ -6,7 +6,7 @@ import { cliqueChain, type Graph, grid, path, powerLaw, star, unionFind } from '
 import { joinedBy, partitionOf } from '../../support/partition.ts'
 import { entity, identifier, project, source } from '../../support/project.ts'
 import { stitched } from '../../support/stitching.ts'
-import { openMemory, tableOf } from '../../support/warehouse.ts'
+import { openMemory, openSmallMemory, tableOf } from '../../support/warehouse.ts'
 import { written } from '../../support/written.ts'
 
 const GRAPHS = 2_000
@@ -18,7 +18,7 @@ describe('random graphs', () => {
     const reached = { joined: 0, apart: 0 }
     for (let first = 0; first < GRAPHS; first += SIDE_BY_SIDE) {
       const rows = Array.from({ length: SIDE_BY_SIDE }, (_, at) => randomRows(first + at)).flat()
-      const session = await openMemory()
+      const session = await openSmallMemory()
       await loadRows(session, rows)
       await stitched(session, people)
       const found = partitionOf(await profiles(session))

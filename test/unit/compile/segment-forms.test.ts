@@ -1,12 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { audienceOf } from '../../../src/compile/changes-audience.ts'
+import { addAudience } from '../../../src/compile/changes-audience.ts'
 import { connectors } from '../../../src/connectors/index.ts'
 import { readProject } from '../../../src/project/read.ts'
 import { select } from '../../../src/project/select.ts'
 import { segmentReports } from '../../../src/report.ts'
-import { type Sql, sql } from '../../../src/sql/sql.ts'
+import { type Sql, Steps, sql } from '../../../src/sql/sql.ts'
 import { warehouses } from '../../../src/warehouses/index.ts'
 import type { Cell } from '../../../src/warehouses/warehouse.ts'
 import { type Inline, inline } from '../../support/inline.ts'
@@ -158,7 +158,9 @@ describe('segments', () => {
     const size = (name: string) => {
       const sync = project.syncs.get(name)
       if (sync === undefined) throw new Error(`no sync ${name}`)
-      return read(audienceOf(context, sync).select([sql`p.email`]))
+      const steps = new Steps()
+      const { select } = addAudience(steps, { context, sync, matchFields: new Set() })
+      return read(steps.select(select([sql`p.email`])))
     }
     expect([...project.syncs.keys()]).toEqual(['tens', 'all_offers', 'by_country_in_fr', 'by_country_in_be'])
     expect(await size('tens')).toBe((await members('offers', 'offer_10')).length)

@@ -12,7 +12,7 @@ import { type Sql, sql, type Table, text } from '../../../src/sql/sql.ts'
 import type { Cell, Row, Session } from '../../../src/warehouses/warehouse.ts'
 import { type Decided, decide, type Order, type Person, type Plan, variantName } from '../../support/people-oracle.ts'
 import { entity, named, project } from '../../support/project.ts'
-import { openMemory, tableOf } from '../../support/warehouse.ts'
+import { openSmallMemory, tableOf } from '../../support/warehouse.ts'
 
 const AT = named('x').at
 const DAYS_BETWEEN = 100
@@ -21,7 +21,7 @@ const REMEMBERED = 150
 let session: Session
 
 beforeAll(async () => {
-  session = await openMemory()
+  session = await openSmallMemory()
 })
 
 afterAll(() => session.close())
@@ -189,6 +189,7 @@ function segmentOf(plan: Plan, place: number, names: readonly Name[]): Segment {
     where: conditions.length === 0 ? undefined : { kind: 'all', of: conditions },
     exclude: plan.exclude.map(nameOf),
     waterfall: plan.waterfall.map(nameOf),
+    purpose: undefined,
     split: plan.split && { variants, end: (100 - plan.split.held) / 100 },
     limit: plan.limit && {
       rows: plan.limit.rows,

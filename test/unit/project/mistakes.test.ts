@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CODES } from '../../../src/error.ts'
 import { MISTAKES } from '../../fixtures/mistakes.ts'
-import { diagnose, marks, placeOf, read } from '../../support/shop.ts'
+import { diagnoseOnce, marks, placeOf, read } from '../../support/shop.ts'
 
 test('the shop itself is right', async () => {
   const { project, diagnostics } = await read({})
@@ -11,7 +11,7 @@ test('the shop itself is right', async () => {
 
 describe('a mistake is told where it is', () => {
   test.each(MISTAKES)('$name ($code)', async ({ code, files, says, severity = 'error' }) => {
-    const found = await diagnose(files)
+    const found = await diagnoseOnce(files)
     const mine = found.filter((one) => one.code === code)
     const where = marks(files)
     expect(found.map((one) => [one.code, one.message, placeOf(one)])).toEqual(
@@ -31,7 +31,7 @@ describe('a mistake is told where it is', () => {
 
 test('messages are sentences', async () => {
   for (const { files } of MISTAKES)
-    for (const { message, fix } of await diagnose(files)) {
+    for (const { message, fix } of await diagnoseOnce(files)) {
       expect(message).toMatch(/^["`A-Z].*\.$/su)
       if (fix) expect(fix).toMatch(/^[A-Z].*[.?}]$/su)
     }

@@ -373,7 +373,7 @@ describe('syncs', () => {
     expect(found.syncs.get('s')).toMatchObject({
       mode: 'upsert',
       onLeave: undefined,
-      guard: { maxRemoved: undefined },
+      guard: {},
       after: [],
       segment: 'vips',
       entity: 'customer',
@@ -445,6 +445,24 @@ describe('syncs', () => {
       where: { kind: 'test' },
       exclude: ['grown_ups'],
     })
+  })
+
+  test('guard themselves by shares and numbers, and say what a changed mapping does', async () => {
+    const found = await project(
+      sync(
+        `    key: email
+    guard: { max_changed: 30%, max_invalid: 1%, max_calls: 50%, max_creates: 900, on_mass_remove: hold }
+    on_mapping_change: rebase
+`,
+        'wall',
+      ),
+    )
+    expect(found.syncs.get('s')).toMatchObject({
+      guard: { maxChanged: 0.3, maxInvalid: 0.01, maxCalls: 0.5, maxCreates: 900, onMassRemove: 'hold' },
+      onMappingChange: 'rebase',
+    })
+    const asks = await project(sync('    key: email\n    on_mapping_change: ask\n', 'wall'))
+    expect(asks.syncs.get('s')?.onMappingChange).toBeUndefined()
   })
 
   test('add up what destination and project leave out, of their own entity only', async () => {

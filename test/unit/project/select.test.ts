@@ -11,6 +11,7 @@ const SEGMENT = {
   where: { kind: 'sql', text: 'true', at: AT },
   was: undefined,
   waterfall: [],
+  purpose: undefined,
   split: undefined,
   limit: undefined,
   variants: [],
@@ -33,9 +34,11 @@ function sync(name: string, destination: string, audience: string, tags: readonl
     exclude: [],
     mode: 'upsert',
     onLeave: undefined,
+    purpose: undefined,
+    onWithdraw: undefined,
     key: [{ theirs: 'id', trait: 'profile_id' }],
     fields: [],
-    guard: { maxRemoved: undefined },
+    guard: {},
     after: [],
   }
 }

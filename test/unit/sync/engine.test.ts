@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { DestinationError, NetworkError, type Receipt } from '../../../src/connectors/connector.ts'
-import { abandonSync, planSync, previewSync, sendSync } from '../../../src/sync/engine.ts'
+import { type Change, DestinationError, NetworkError, type Receipt } from '../../../src/connectors/connector.ts'
+import { draftSync } from '../../../src/sync/draft.ts'
+import { abandonSync, planSync, sendSync } from '../../../src/sync/engine.ts'
+import { Pace } from '../../../src/sync/pace.ts'
+import { Timeline } from '../../support/timeline.ts'
 import { Bench, LIMIT, people } from './harness.ts'
 
 const HOUR = 3_600_000
@@ -127,7 +130,12 @@ describe('what is sent', () => {
   test('a look at the plan takes no lease and leaves nothing', async () => {
     const bench = new Bench()
     bench.audience(people(3))
-    expect(await previewSync(bench.job())).toMatchObject({ status: 'planned', creates: 3, written: 0, again: 0 })
+    expect((await draftSync(bench.job())).outcome).toMatchObject({
+      status: 'planned',
+      creates: 3,
+      written: 0,
+      again: 0,
+    })
     expect(bench.warehouse.lease).toMatchObject({ fence: 0, holder: null })
     expect(bench.warehouse.plans.size).toBe(0)
   })
@@ -142,7 +150,7 @@ describe('guards', () => {
     bench.audience({})
     const outcome = await bench.run()
     expect(outcome.status).toBe('blocked')
-    expect(outcome.blocked_by).toBe('The audience is empty, and 5 rows would leave the destination.')
+    expect(outcome.blocked_by).toContain('The audience is empty, and 5 rows would leave the destination.')
     expect(bench.requests).toEqual([])
     expect(bench.warehouse.lease.holder).toBeNull()
   })
@@ -155,8 +163,8 @@ describe('guards', () => {
     expect(await bench.run()).toMatchObject({ status: 'ok', removes: 19 })
     bench.audience(people(61))
     const outcome = await bench.run()
-    expect(outcome.blocked_by).toBe('20 of 81 rows would leave the destination: more than 10 %.')
-    expect(await bench.run({ maxRemoved: 0.25 })).toMatchObject({ status: 'ok', removes: 20 })
+    expect(outcome.blocked_by).toContain('20 of 81 rows would leave the destination: more than 10 %.')
+    expect(await bench.run({ guard: { maxRemoved: 0.25 } })).toMatchObject({ status: 'ok', removes: 20 })
   })
 })
 
@@ -268,14 +276,22 @@ describe('what goes wrong on the way', () => {
     const bench = new Bench()
     bench.answer = timeout
     bench.audience({ a: '1', b: '1' })
-    expect(await bench.run()).toMatchObject({ written: 0, again: 2 })
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ written: 0, again: 2 })
+    expect(outcome.diagnostics).toMatchObject([
+      {
+        code: 'destination/unreachable',
+        severity: 'warning',
+        message: '"vendor" could not be reached for "people": No answer.',
+      },
+    ])
     expect(bench.row('a')?.state).toBe('unknown')
     bench.answer = () => undefined
     bench.audience({ a: '1' })
     bench.clock.time += 300_001
     const sent = bench.requests.flat().find((change) => change.key.k === 'a')?.idempotencyKey
     bench.requests.length = 0
-    expect(await bench.run({ maxRemoved: 1 })).toMatchObject({ creates: 1, removes: 1, written: 2 })
+    expect(await bench.run({ guard: { maxRemoved: 1 } })).toMatchObject({ creates: 1, removes: 1, written: 2 })
     expect(bench.requests.flat().map(({ op, key }) => [op, key.k])).toEqual([
       ['remove', 'b'],
       ['create', 'a'],
@@ -306,6 +322,59 @@ describe('what goes wrong on the way', () => {
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBe(90_000)
   })
 
+  test('a vendor that asks for more than a run waits ends the sync, which says when there is a next time', async () => {
+    const bench = new Bench()
+    bench.answer = (_, request) => {
+      if (request > 1) throw new DestinationError('throttle', 'http_429', 'Answered 429', { after: 3_600_000 })
+      return undefined
+    }
+    bench.audience(people(40))
+    const from = bench.clock.time
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ status: 'partial', written: 10, again: 30, retries: 0 })
+    expect(outcome.next_eligible_at).toBe(new Date(from + 3_600_000).toISOString())
+    expect(outcome.diagnostics).toMatchObject([
+      {
+        code: 'destination/throttled',
+        message:
+          '"vendor" takes no more of "people" for now. It asks to be left alone for longer than a run waits: Answered 429.',
+        fix: `A run after ${outcome.next_eligible_at} sends what is owed.`,
+      },
+    ])
+    expect(bench.clock.time - from).toBeLessThan(1_000)
+    bench.answer = () => undefined
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 30, next_eligible_at: null })
+  })
+
+  test('where nobody knows when, the sync ends without a time, and so do all syncs of the account', async () => {
+    const bench = new Bench()
+    const { pace } = bench.job()
+    bench.answer = () => {
+      pace.heed({ kind: 'stop', why: 'The quota is used up.' })
+      return undefined
+    }
+    bench.audience(people(40))
+    const outcome = await bench.run({ pace })
+    expect(outcome).toMatchObject({ status: 'partial', next_eligible_at: null })
+    expect(outcome.written).toBeLessThanOrEqual(20)
+    expect(outcome.diagnostics[0]?.message).toBe('"vendor" takes no more of "people" for now. The quota is used up.')
+    expect(await bench.run({ pace })).toMatchObject({ status: 'partial', calls: 0, written: 0 })
+  })
+
+  test('a throttle that struck in the middle of a batch pauses the whole account', async () => {
+    const bench = new Bench()
+    const times: number[] = []
+    bench.answer = (batch, request) => {
+      times.push(bench.clock.time)
+      if (request > 1) return undefined
+      const busy: Receipt = { outcome: 'again', code: 'http_429', applied: 'no', after: 90_000, throttled: true }
+      return [...bench.take(batch.slice(0, 4)), ...batch.slice(4).map(() => busy)]
+    }
+    bench.audience(people(30))
+    expect(await bench.run()).toMatchObject({ status: 'ok', written: 30 })
+    expect(times.filter((time) => time > (times[0] ?? 0)).every((time) => time >= (times[0] ?? 0) + 90_000)).toBe(true)
+  })
+
   test('a destination that is down ends the sync early, and the next run sends what is owed', async () => {
     const bench = new Bench()
     bench.answer = () => {
@@ -315,9 +384,33 @@ describe('what goes wrong on the way', () => {
     const outcome = await bench.run()
     expect(outcome).toMatchObject({ status: 'partial', written: 0, again: 400 })
     expect(outcome.diagnostics.map(({ code }) => code)).toEqual(['destination/unreachable'])
-    expect(outcome.calls).toBeLessThan(40)
+    // Ten failures open the breaker, one more was under way; then two probes, 30 seconds apart.
+    expect(outcome.calls).toBeLessThanOrEqual(13)
     bench.answer = () => undefined
     expect(await bench.run()).toMatchObject({ creates: 400, written: 400, again: 0 })
+  })
+
+  test('a destination that fails too slowly for the breaker is given up after three batches, too', async () => {
+    const bench = new Bench()
+    bench.answer = () => {
+      bench.clock.time += 60_000
+      return timeout()
+    }
+    bench.audience(people(400))
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ status: 'partial', written: 0, again: 400 })
+    expect(outcome.calls).toBeLessThan(30)
+  })
+
+  test('a destination that answers "again" to everything is given up when the retries are used up', async () => {
+    const bench = new Bench()
+    bench.answer = (batch) => batch.map(() => ({ outcome: 'again', code: 'busy', applied: 'no', after: 1 }))
+    bench.audience(people(2_000))
+    const outcome = await bench.run()
+    expect(outcome).toMatchObject({ status: 'partial', written: 0, again: 2_000 })
+    // Each costs 5 and its answer gives 1 back: some 125 of 500 tokens.
+    expect(outcome.retries).toBeGreaterThan(100)
+    expect(outcome.retries).toBeLessThan(180)
   })
 
   test.each(['auth', 'config'] as const)('an error of kind %s stops the sync and marks no row', async (kind) => {
@@ -356,6 +449,70 @@ describe('what goes wrong on the way', () => {
     expect(outcome.written).toBeLessThan(100)
     expect(bench.warehouse.lease.holder).toBeNull()
     expect((await bench.run()).written).toBe(100 - outcome.written)
+  })
+})
+
+describe('an interruption while a request is in flight', () => {
+  /** A run whose second request is never answered, unless `answers` decides otherwise once it was aborted. */
+  const stuck = async (answers?: (batch: readonly Change[]) => readonly Receipt[]) => {
+    const bench = new Bench()
+    const clock = new Timeline()
+    const [interrupt, hurry, cut] = [new AbortController(), new AbortController(), new AbortController()]
+    bench.audience(people(40))
+    bench.answer = (batch, request) => {
+      if (request < 2) return undefined
+      return new Promise((resolve) => {
+        if (answers) cut.signal.addEventListener('abort', () => resolve(answers(batch)))
+      })
+    }
+    const world = { clock, random: () => 0.5 }
+    const pace = new Pace(clock)
+    const planned = await planSync(bench.job({ world, pace, cutOff: () => cut.abort() }))
+    const sending = sendSync(planned, { signal: interrupt.signal, hurry: hurry.signal })
+    await clock.drain()
+    const from = clock.now()
+    const passed = () => clock.now() - from
+    return { bench, clock, interrupt, hurry, cut, sending, passed }
+  }
+  const inFlight = (bench: Bench) => new Set(bench.requests.slice(1).flatMap((batch) => batch.map(({ key }) => key.k)))
+
+  test('gives it 25 seconds, then aborts it: what it had done is told, the rest is unknown, and all is written down', async () => {
+    const run = await stuck((batch) => [
+      ...batch.slice(0, 4).map((): Receipt => ({ outcome: 'written' })),
+      ...batch.slice(4).map((): Receipt => ({ outcome: 'again', code: 'network', applied: 'maybe' })),
+    ])
+    run.interrupt.abort(143)
+    await run.clock.drain()
+    const outcome = await run.sending
+    expect(run.passed()).toBe(25_000)
+    expect(run.cut.signal.aborted).toBe(true)
+    const open = inFlight(run.bench).size / 10
+    expect(outcome).toMatchObject({ status: 'interrupted', written: 10 + 4 * open, again: 30 - 4 * open })
+    const states = [...run.bench.warehouse.snapshot.values()].map(({ state }) => state)
+    expect(states.filter((state) => state === 'unknown')).toHaveLength(6 * open)
+    expect(states.filter((state) => state === 'synced')).toHaveLength(10 + 4 * open)
+    expect(run.bench.warehouse.lease.holder).toBeNull()
+  })
+
+  test('gives up a connector that does not notice that it was aborted', async () => {
+    const run = await stuck()
+    run.interrupt.abort(143)
+    await run.clock.drain()
+    expect(await run.sending).toMatchObject({ status: 'interrupted', written: 10, again: 30 })
+    expect(run.passed()).toBe(26_000)
+    const unknown = [...run.bench.warehouse.snapshot.values()].filter(({ state }) => state === 'unknown')
+    expect(new Set(unknown.map((row) => JSON.parse(row.key_json).k))).toEqual(inFlight(run.bench))
+    expect(run.bench.warehouse.lease.holder).toBeNull()
+  })
+
+  test('aborts it at once on a second signal, and writes down all the same', async () => {
+    const run = await stuck((batch) => batch.map(() => ({ outcome: 'again', code: 'network', applied: 'maybe' })))
+    run.interrupt.abort(143)
+    run.hurry.abort()
+    await run.clock.drain(run.clock.now())
+    expect(await run.sending).toMatchObject({ status: 'interrupted', written: 10, again: 30 })
+    expect(run.passed()).toBe(0)
+    expect(run.bench.warehouse.lease.holder).toBeNull()
   })
 })
 

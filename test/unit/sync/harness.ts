@@ -38,6 +38,9 @@ const SYNC: ModelSync = {
   ],
   matchFields: new Set(['v']),
   leave: 'remove',
+  withdraws: true,
+  asks: false,
+  withdraw: 'withdraw',
 }
 
 /** One sync over the ledger in plain TypeScript, with a vendor that remembers rows by key. */
@@ -78,7 +81,8 @@ export class Bench {
       name: sync.name,
       destination: 'vendor',
       onLeave: sync.removes && !sync.whole ? { verb: 'remove' } : undefined,
-      maxRemoved: undefined,
+      onWithdraw: sync.withdraws && !sync.whole ? { verb: 'withdraw' } : undefined,
+      guard: {},
       delivers: sync.whole ? 'whole' : 'changes',
       connector: { limits: () => ({ upsert: LIMIT, remove: LIMIT }) },
       account: {},

@@ -3,12 +3,13 @@ import { expect, test } from 'vitest'
 import { batches, ranges } from '../../../src/sync/batch.ts'
 import { bisect } from '../../../src/sync/bisect.ts'
 import type { Ack, Outcome } from '../../../src/sync/ledger.ts'
-import { Pace, RetryBudget } from '../../../src/sync/pace.ts'
+import { type Lesson, Pace, RetryBudget } from '../../../src/sync/pace.ts'
 import { backoff } from '../../../src/sync/retry.ts'
 import { shape, withoutValues } from '../../../src/sync/shape.ts'
 import { LIMIT, TestClock } from './harness.ts'
 
 const stillWanted = async () => true
+const ok = (): Lesson => 'ok'
 
 test('no more requests start in any interval than the limit allows', async () => {
   const clock = new TestClock()
@@ -19,7 +20,7 @@ test('no more requests start in any interval than the limit allows', async () =>
     starts.push(clock.now())
     await clock.sleep(100)
   }
-  await Promise.all(Array.from({ length: 20 }, () => pace.run({ limit, stillWanted }, send)))
+  await Promise.all(Array.from({ length: 20 }, () => pace.run({ limit, stillWanted }, send, ok)))
   expect(starts).toHaveLength(20)
   for (let at = 3; at < starts.length; at++)
     expect((starts[at] ?? 0) - (starts[at - 3] ?? 0)).toBeGreaterThanOrEqual(1_000)
@@ -34,26 +35,36 @@ test('no more requests run at once than the smallest limit among the syncs of an
     await new Promise(setImmediate)
     running -= 1
   }
-  const run = (inFlight: number) => pace.run({ limit: { ...LIMIT, inFlight }, stillWanted }, send)
-  await Promise.all([run(5), ...Array.from({ length: 20 }, () => run(3)), ...Array.from({ length: 5 }, () => run(8))])
+  const run = (inFlight: number) => pace.run({ limit: { ...LIMIT, inFlight }, stillWanted }, send, ok)
+  await Promise.all([run(5), ...Array.from({ length: 200 }, () => run(3)), ...Array.from({ length: 5 }, () => run(8))])
   expect(most).toBe(3)
 })
 
-test('a pause holds every request of the account, at most 15 minutes', async () => {
+test('a pause holds every request of the account for so long', async () => {
   const clock = new TestClock()
   const pace = new Pace(clock)
   const from = clock.now()
-  pace.pause(24 * 3_600_000)
-  await pace.run({ limit: LIMIT, stillWanted }, async () => undefined)
+  pace.pause(15 * 60_000, '')
+  expect(await pace.run({ limit: LIMIT, stillWanted }, async () => 'sent', ok)).toBe('sent')
   expect(clock.now() - from).toBe(15 * 60_000)
+})
+
+test('more than 15 minutes are not waited: the account is closed, and says when it opens', async () => {
+  const clock = new TestClock()
+  const pace = new Pace(clock)
+  const from = clock.now()
+  pace.pause(15 * 60_000 + 1, 'Busy.')
+  expect(await pace.run({ limit: LIMIT, stillWanted }, async () => 'sent', ok)).toBeUndefined()
+  expect(clock.now()).toBe(from)
+  expect(pace.closed).toEqual({ kind: 'postponed', why: 'Busy.', until: new Date(from + 15 * 60_000 + 1) })
 })
 
 test('whoever waits is asked every minute whether it still wants its turn', async () => {
   const clock = new TestClock()
   const pace = new Pace(clock)
-  pace.pause(600_000)
+  pace.pause(600_000, '')
   let asked = 0
-  const ran = await pace.run({ limit: LIMIT, stillWanted: async () => ++asked < 4 }, async () => 'sent')
+  const ran = await pace.run({ limit: LIMIT, stillWanted: async () => ++asked < 4 }, async () => 'sent', ok)
   expect(ran).toBeUndefined()
   expect(asked).toBe(4)
 })
@@ -152,6 +163,7 @@ test('a change carries the match keys that were last acknowledged', () => {
   const planned = {
     seq: 1,
     op: 'update' as const,
+    act: undefined,
     keyJson: '{"id":1}',
     profileId: 'p',
     payload: '{"email":"c@x","tel":null}',
@@ -160,7 +172,7 @@ test('a change carries the match keys that were last acknowledged', () => {
     destinationId: null,
     idempotencyKey: 'i',
   }
-  const { change } = shape(planned, { verb: 'archive' })
+  const { change } = shape(planned, { onLeave: { verb: 'archive' }, onWithdraw: undefined })
   expect(change).toMatchObject({ key: { id: 1 }, fields: { email: 'c@x', tel: null }, before: { email: 'a@x' } })
   expect(change.leave).toBeUndefined()
 })

@@ -1,0 +1,71 @@
+import type { PlannedSyncReport, PlanReport } from '../plan-report.ts'
+import type { SampledRow } from '../sync/plan-sample.ts'
+import { clip, count, number, type Paper, type Style, visible, wrap } from './layout.ts'
+import { printBuilt, printEnding, printProblems, section, WITHHELD } from './print-run.ts'
+
+/** What a run would do, for somebody who has to say yes to it. `next`: what can be done with the plan. */
+export function printPlan(
+  report: PlanReport,
+  { page, next, told }: { readonly page: Paper; readonly next: readonly string[]; readonly told: ReadonlySet<string> },
+): readonly string[] {
+  const news = report.errors.filter(({ code, message }) => code !== 'sync/guard' && !told.has(message))
+  return [
+    ...printBuilt(report, page),
+    ...section(
+      'Syncs (nothing was published or sent)',
+      report.syncs.flatMap((one) => sync(one, page)),
+      page,
+    ),
+    ...printProblems(news, page),
+    ...printEnding(report, page, MEANING[report.exit_code]),
+    ...next.flatMap((line) => wrap(line, page.width)),
+  ]
+}
+
+const MEANING: Readonly<Record<number, string>> = {
+  0: 'Planned.',
+  4: 'Planned, and blocked (exit 4): a guard would stop what is named above.',
+}
+
+function sync(one: PlannedSyncReport, page: Paper): readonly string[] {
+  const { creates, updates, removes, unchanged, estimate, blocked_by: blockedBy } = one
+  const say = (text: string) => wrap(text, page.width, '    ', '      ')
+  const moved = [
+    `${number(creates)} enter`,
+    `${number(updates)} change`,
+    `${number(removes)} leave`,
+    `${number(unchanged)} stay as they are`,
+  ]
+  const withheld = WITHHELD.filter((why) => one.withheld[why] > 0).map((why) => `${number(one.withheld[why])} ${why}`)
+  return [
+    ...wrap(
+      `${page.paint('bold', visible(one.name))} to ${visible(one.destination)}: ${moved.join(', ')}`,
+      page.width,
+      '  ',
+      '    ',
+    ),
+    ...(estimate === undefined || estimate.calls === 0 ? [] : say(costOf(estimate))),
+    ...(withheld.length === 0 ? [] : say(`not sent on purpose: ${withheld.join(', ')}`)),
+    ...(one.invalid === 0 ? [] : say(`${count(one.invalid, 'row')} with an empty or double key, never sent`)),
+    ...one.sample.map((row) => clip(`    ${sampled(row, page)}`, page.width)),
+    ...(blockedBy === null ? [] : say(page.paint('red', visible(blockedBy)))),
+  ]
+}
+
+function costOf({ calls, minutes }: NonNullable<PlannedSyncReport['estimate']>): string {
+  const time = minutes < 1 ? '' : `, ${number(Math.ceil(minutes))} min at the vendor's rate`
+  return `about ${count(calls, 'call')}${time}`
+}
+
+const SIGNS = { create: ['+', 'green'], update: ['~', 'yellow'], remove: ['-', 'red'] } as const satisfies Record<
+  SampledRow['op'],
+  readonly [string, Style]
+>
+
+function sampled({ op, key, fields, profile_id: profile }: SampledRow, page: Paper): string {
+  const [sign, style] = SIGNS[op]
+  const values = Object.entries({ ...key, ...fields }).map(
+    ([name, value]) => `${visible(name)}: ${visible(typeof value === 'string' ? value : JSON.stringify(value))}`,
+  )
+  return `${page.paint(style, sign)} ${visible(profile ?? '')}  ${values.join(', ')}`
+}

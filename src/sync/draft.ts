@@ -1,0 +1,69 @@
+import type { Judged } from './breach.ts'
+import { callsFor, type Guarded } from './guard.ts'
+import type { SyncJob, SyncOutcome } from './job.ts'
+import { judgedPlan } from './judge.ts'
+import type { Kept, PlanCounts } from './ledger.ts'
+import { blocked, outcomeOf, saidOf } from './outcome.ts'
+
+/** A plan for the eyes, and for `apply` where it is kept. */
+export interface Draft {
+  readonly outcome: SyncOutcome
+  /** Undefined where the vendor's rate is not known here. */
+  readonly estimate: Estimate | undefined
+  readonly kept: Kept | undefined
+  /** What is to be said of the plan before it is sent. */
+  readonly judged: Omit<Judged, 'counts'>
+}
+
+/** What sending a plan would take at the vendor's rate, if nothing is refused. */
+export interface Estimate {
+  readonly calls: number
+  readonly minutes: number
+}
+
+/** What planning alone needs. */
+export type DraftJob = Guarded & Pick<SyncJob, 'destination' | 'onMappingChange' | 'ledger' | 'world' | 'maxChanges'>
+
+/**
+ * Plans without a lease: sends nothing, and changes nothing that a run reads. `look` is called while the plan is there
+ * to be looked at; with `keep` it stays beside its build, so that exactly it can be sent later.
+ */
+export async function draftSync(
+  job: DraftJob,
+  { keep = false, look }: { readonly keep?: boolean; readonly look?: () => Promise<void> } = {},
+): Promise<Draft> {
+  const { ledger, world } = job
+  const began = world.clock.now()
+  await ledger.prepare()
+  const { counts, ...judged } = await judgedPlan(job, undefined)
+  await look?.()
+  const kept = keep ? await ledger.keep() : undefined
+  await ledger.discard()
+  const all = { ...judged, counts }
+  const outcome =
+    judged.breaches.length > 0
+      ? blocked(job, all, began)
+      : outcomeOf(job, {
+          status: 'planned',
+          counts,
+          planOnly: true,
+          ms: world.clock.now() - began,
+          ...saidOf(job, all),
+        })
+  return { outcome, estimate: estimateOf(job, counts), kept, judged }
+}
+
+/** Batches as large as the vendor takes them, one after the other at its rate. */
+function estimateOf(job: DraftJob, counts: PlanCounts): Estimate | undefined {
+  const volume = { upsert: counts.creates + counts.updates, remove: counts.removes }
+  const calls = callsFor(job, volume)
+  if (calls === undefined || calls === 0 || job.delivers === 'whole')
+    return calls === undefined ? undefined : { calls, minutes: 0 }
+  const limits = job.connector?.limits(job.account, job.into, volume)
+  if (limits === undefined) return undefined
+  const ms = (['upsert', 'remove'] as const).reduce((sum, kind) => {
+    const { rows, calls: most, perMs } = limits[kind]
+    return sum + (Math.ceil(volume[kind] / rows) / most) * perMs
+  }, 0)
+  return { calls, minutes: Math.ceil(ms / 6_000) / 10 }
+}

@@ -1,0 +1,324 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readPreview } from '../../../src/build/preview.ts'
+import { addBarred } from '../../../src/compile/barred.ts'
+import { compilePreview } from '../../../src/compile/preview.ts'
+import { suppressStatement } from '../../../src/compile/suppression.ts'
+import { Steps, sql } from '../../../src/sql/sql.ts'
+import { type Answer, mayContact, type Rules } from '../../support/consent-oracle.ts'
+import { diceOf } from '../../support/dice.ts'
+import { type Inline, inline } from '../../support/inline.ts'
+import { tableOf } from '../../support/warehouse.ts'
+
+const RULES: Rules = { granted: ['yes', 'ok'], expiresAfter: 100 }
+const NOW = Date.parse('2026-03-01T12:00:00Z')
+
+const MODELS = `
+sources:
+  people: { file: people.csv, category: profile, key: id, identifiers: { user_id: id, email: [mail, second] }, columns: { id: { type: text } } }
+  answers: { file: answers.csv, category: consent, updated_at: said_at, identifiers: { user_id: user, email: mail }, columns: { user: { type: text }, mail: { type: text }, status: { type: text } } }
+entities: { customer: { identifiers: { user_id: {}, email: {} } } }
+traits:
+  customer:
+    id: { pick: id, from: [people] }
+    mail: { pick: mail, from: [people] }
+consent: { source: answers, status: status, purpose: why, granted: [yes, OK], expires_after: 100 days }
+purposes:
+  news: { basis: consent }
+  sms: { basis: consent }
+  service: { basis: contract }
+segments:
+  reached: { where: id is not null, purpose: news, limit: { rows: 5 } }
+`
+
+const opened: Inline[] = []
+afterAll(() => Promise.all(opened.map((one) => one.close())))
+
+interface Place {
+  readonly made: Inline
+  readonly build: number
+  /** Numbers of those who may be contacted for a purpose by these traits. */
+  may(purpose: string | undefined, traits: readonly string[]): Promise<readonly number[]>
+}
+
+/** So many people, and what they said. */
+async function placeOf(people: number, answers: readonly Answer[]): Promise<Place> {
+  const made = await inline({
+    'models/models.yaml': MODELS,
+    'people.csv': csv(
+      'id,mail,second',
+      range(people).map((id) => [`u${id}`, `M${id}@X.example`, `s${id}@x.example`]),
+    ),
+    'answers.csv': csv(
+      'user,mail,why,status,said_at',
+      answers.map(({ names, purpose, status, at }) => [
+        names.user_id ?? '',
+        names.email ?? '',
+        purpose,
+        status ?? '',
+        at === null ? '' : new Date(NOW + at * 86_400_000).toISOString(),
+      ]),
+    ),
+  })
+  opened.push(made)
+  const build = await made.run()
+  const may = async (purpose: string | undefined, traits: readonly string[]) =>
+    (await allowedIn(made, build.number, purpose, traits)).map((id) => Number(id.slice(1))).sort((x, y) => x - y)
+  return { made, build: build.number, may }
+}
+
+/** The ids of those who may be contacted, in order. */
+async function allowedIn(
+  { project, session }: Inline,
+  build: number,
+  purpose: string | undefined,
+  traits: readonly string[],
+): Promise<readonly string[]> {
+  const customer = project.entities.get('customer')
+  if (customer === undefined) throw new Error('no customer')
+  const steps = new Steps()
+  const barred = addBarred(steps, { project, dialect: session.dialect }, customer, { purpose, traits })
+  const table = { schema: 'cdp', name: ['allowed'] }
+  const query = steps.select(sql`
+    select p.id
+    from cdp.customer as p
+    where p.profile_id not in (select profile_id from ${barred})`)
+  const statement = { name: 'allowed', reason: 'a test', sql: session.dialect.createTable(table, query) }
+  await session.script([{ statement, tokens: { b: build } }])
+  return (await tableOf(session, table, ['id'])).map(([id]) => id ?? '')
+}
+
+function csv(header: string, rows: readonly (readonly string[])[]): string {
+  return `${[header, ...rows.map((row) => row.join(','))].join('\n')}\n`
+}
+
+function range(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, index) => index)
+}
+
+type Words = readonly [
+  names: 'user' | 'mail' | 'second' | 'both',
+  status: string | null,
+  at: number | null,
+  purpose?: string,
+]
+
+/** What was said, and who may then be contacted: by address, by user id, and as a whole person (a segment). */
+const CASES: readonly (readonly [
+  name: string,
+  said: readonly Words[],
+  mail: boolean,
+  user: boolean,
+  person: boolean,
+])[] = [
+  ['nothing was said', [], false, false, false],
+  ['yes for the address', [['mail', 'yes', -9]], true, true, true],
+  ['yes in other letters, with blanks', [['mail', ' OK ', -9]], true, true, true],
+  ['no', [['mail', 'no', -9]], false, false, false],
+  ['a word that nobody knows', [['mail', 'perhaps', -9]], false, false, false],
+  ['no word', [['mail', null, -9]], false, false, false],
+  ['yes without a time', [['mail', 'yes', null]], false, false, false],
+  ['yes of the future', [['mail', 'yes', 1]], false, false, false],
+  [
+    'yes, and later one of the future',
+    [
+      ['mail', 'yes', -9],
+      ['mail', 'yes', 1],
+    ],
+    false,
+    false,
+    false,
+  ],
+  ['yes that has expired', [['mail', 'yes', -100]], false, false, false],
+  ['yes that is about to expire', [['mail', 'yes', -99]], true, true, true],
+  [
+    'yes, then no',
+    [
+      ['mail', 'yes', -9],
+      ['mail', 'no', -8],
+    ],
+    false,
+    false,
+    false,
+  ],
+  [
+    'no, then yes',
+    [
+      ['mail', 'no', -9],
+      ['mail', 'yes', -8],
+    ],
+    true,
+    true,
+    true,
+  ],
+  [
+    'yes and no at once',
+    [
+      ['mail', 'yes', -9],
+      ['mail', 'no', -9],
+    ],
+    false,
+    false,
+    false,
+  ],
+  ['yes for another purpose', [['mail', 'yes', -9, 'sms']], false, false, false],
+  ['yes for a purpose that is none', [['mail', 'yes', -9, 'fun']], false, false, false],
+  ['yes for another address of the person', [['second', 'yes', -9]], false, true, true],
+  [
+    'no for another address of the person',
+    [
+      ['mail', 'yes', -9],
+      ['second', 'no', -8],
+    ],
+    true,
+    false,
+    false,
+  ],
+  ['yes of the person', [['user', 'yes', -9]], true, true, true],
+  [
+    'yes of the address, then no of the person',
+    [
+      ['mail', 'yes', -9],
+      ['user', 'no', -8],
+    ],
+    false,
+    false,
+    false,
+  ],
+  [
+    'no of the person, then yes of the address',
+    [
+      ['user', 'no', -9],
+      ['mail', 'yes', -8],
+    ],
+    true,
+    false,
+    true,
+  ],
+  [
+    'no of the address, then yes of the person',
+    [
+      ['mail', 'no', -9],
+      ['user', 'yes', -8],
+    ],
+    false,
+    true,
+    true,
+  ],
+  [
+    'yes of the address and no of the person at once',
+    [
+      ['mail', 'yes', -9],
+      ['user', 'no', -9],
+    ],
+    false,
+    false,
+    false,
+  ],
+  ['yes of both together', [['both', 'yes', -9]], true, true, true],
+]
+
+function answerOf(person: number, [names, status, at, purpose = 'news']: Words): Answer {
+  const user = { user_id: `u${person}` }
+  const mail = { email: `m${person}@x.example` }
+  const named = { user, mail, second: { email: `s${person}@x.example` }, both: { ...user, ...mail } }
+  return { person, names: named[names], purpose, status, at }
+}
+
+const said = CASES.flatMap(([, words], person) => words.map((one) => answerOf(person, one)))
+
+describe('who may be contacted', () => {
+  let place: Place
+  const allowed = new Map<string, readonly number[]>()
+  beforeAll(async () => {
+    place = await placeOf(CASES.length, said)
+    for (const [how, traits] of [
+      ['mail', ['mail']],
+      ['user', ['id']],
+      ['person', []],
+    ] as const)
+      allowed.set(how, await place.may('news', traits))
+  })
+
+  test.each(CASES.map((one, person) => [one[0], person, one] as const))('%s', (_, person, [, , mail, user, whole]) => {
+    const found = ['mail', 'user', 'person'].map((how) => allowed.get(how)?.includes(person))
+    expect(found).toEqual([mail, user, whole])
+    const mine = said.filter(({ purpose }) => purpose === 'news')
+    const oracle = (values: Readonly<Record<string, string>>) => mayContact(mine, person, values, RULES)
+    expect([oracle({ email: `m${person}@x.example` }), oracle({ user_id: `u${person}` }), oracle({})]).toEqual(found)
+  })
+
+  test('another basis asks nobody, and neither does no purpose', async () => {
+    expect(await place.may('service', ['mail'])).toHaveLength(CASES.length)
+    expect(await place.may(undefined, ['mail'])).toHaveLength(CASES.length)
+  })
+
+  test('a segment leaves out those who may not be before it counts to its limit, and preview shows how many', async () => {
+    const { made, build } = place
+    const segment = made.project.segments.get('reached')
+    if (segment === undefined) throw new Error('no segment')
+    const statements = compilePreview({ project: made.project, dialect: made.session.dialect }, segment)
+    const preview = await readPreview(statements, made.session, { b: build })
+    const people = CASES.filter(([, , , , person]) => person).length
+    expect(preview.funnel).toMatchObject([
+      { kind: 'where', left: CASES.length },
+      { kind: 'purpose', text: 'news', left: people, lost_to_null: 0 },
+      { kind: 'limit', left: 5 },
+    ])
+  })
+})
+
+test('random answers give what the oracle says', async () => {
+  const dice = diceOf(20_261_101)
+  const pick = <T>(items: readonly T[]) => items[dice(items.length)] as T
+  const people = 250
+  const answers = range(people).flatMap((person) =>
+    range(dice(6)).map(() =>
+      answerOf(person, [
+        pick(['user', 'mail', 'second', 'both'] as const),
+        pick(['yes', 'yes', 'OK', 'no', 'perhaps', null]),
+        pick([-200, -100, -30, -20, -20, -10, -10, -1, 0, 3, null]),
+        pick(['news', 'news', 'news', 'sms']),
+      ]),
+    ),
+  )
+  const place = await placeOf(people, answers)
+  const mine = (purpose: string) => answers.filter((one) => one.purpose === purpose)
+  const ways = [
+    { traits: ['mail'], values: (person: number) => ({ email: `m${person}@x.example` }) },
+    { traits: ['id'], values: (person: number) => ({ user_id: `u${person}` }) },
+    { traits: ['id', 'mail'], values: (person: number) => ({ user_id: `u${person}`, email: `m${person}@x.example` }) },
+    { traits: [], values: () => ({}) },
+  ]
+  for (const purpose of ['news', 'sms'])
+    for (const { traits, values } of ways) {
+      const wanted = range(people).filter((person) => mayContact(mine(purpose), person, values(person), RULES))
+      expect([purpose, traits, await place.may(purpose, traits)]).toEqual([purpose, traits, wanted])
+      expect(wanted.length).toBeGreaterThan(5)
+    }
+})
+
+test('suppression holds for everything or for one purpose, whatever was said', async () => {
+  const { made, ...place } = await placeOf(
+    4,
+    range(4).map((person) => answerOf(person, ['mail', 'yes', -9])),
+  )
+  const customer = made.project.entities.get('customer')
+  if (customer === undefined) throw new Error('no customer')
+  const rows = [
+    { type: 'email', value: ' S0@X.example' },
+    { type: 'user_id', value: 'u1', scope: 'news' },
+    { type: 'user_id', value: 'u2', scope: 'sms' },
+    { type: 'user_id', value: 'nobody' },
+  ]
+  const statement = suppressStatement({ project: made.project, dialect: made.session.dialect }, customer)
+  await made.session.script([{ statement, values: { rows: JSON.stringify(rows) } }])
+  // What is suppressed after a build is found by the next one.
+  expect(await place.may('news', ['mail'])).toEqual([0, 1, 2, 3])
+  const build = await made.run()
+  expect(await allowedIn(made, build.number, 'news', ['mail'])).toEqual(['u2', 'u3'])
+  expect(await allowedIn(made, build.number, 'service', ['mail'])).toEqual(['u1', 'u2', 'u3'])
+  expect(await allowedIn(made, build.number, undefined, ['mail'])).toEqual(['u1', 'u2', 'u3'])
+  expect(
+    JSON.stringify(await tableOf(made.session, { schema: '_cdp', name: ['suppression'] }, ['ident_hash'])),
+  ).not.toContain('@')
+})
