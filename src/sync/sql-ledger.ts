@@ -289,8 +289,13 @@ class SqlLedger implements Ledger {
     return { statement, tokens, values: only(statement, { ...this.#always, ...values }) }
   }
 
-  #table(table: Table, columns: readonly string[], lease: Lease): AsyncIterable<Page> {
-    return this.#session.read(table, columns, this.#page, 'seq', { f: lease.fence })
+  /** Ends early for a holder that was fenced: whoever took over has merged the table and dropped it. */
+  async *#table(table: Table, columns: readonly string[], lease: Lease): AsyncGenerator<Page> {
+    try {
+      yield* this.#session.read(table, columns, this.#page, 'seq', { f: lease.fence })
+    } catch (error) {
+      if (number((await this.#read()).fence) === lease.fence) throw error
+    }
   }
 }
 
