@@ -168,6 +168,9 @@ async function audienceOf(session: Session, rows: number): Promise<void> {
       from range(${rows}) as t(i)`),
     plain("create table _cdp.b1_clock as select timestamptz '2026-03-01 12:00:00Z' as now"),
     plain('create table _cdp.b1_customer_suppressed (profile_id text, scope text)'),
+    ...['suppression', 'b1_suppression'].map((name) =>
+      plain(`create table _cdp.${name} (ident_type text, ident_hash text, scope text, reason text, "at" timestamptz)`),
+    ),
   ])
 }
 
