@@ -1,6 +1,7 @@
 import type { PlannedSyncReport, PlanReport } from '../plan-report.ts'
 import type { SampledRow } from '../sync/plan-sample.ts'
 import { clip, count, number, type Paper, type Style, visible, wrap } from './layout.ts'
+import { guardWords } from './print-guard.ts'
 import { printBuilt, printEnding, printProblems, section, WITHHELD } from './print-run.ts'
 
 /** What a run would do, for somebody who has to say yes to it. `next`: what can be done with the plan. */
@@ -28,7 +29,7 @@ const MEANING: Readonly<Record<number, string>> = {
 }
 
 function sync(one: PlannedSyncReport, page: Paper): readonly string[] {
-  const { creates, updates, removes, unchanged, estimate, blocked_by: blockedBy } = one
+  const { creates, updates, removes, unchanged, estimate } = one
   const say = (text: string) => wrap(text, page.width, '    ', '      ')
   const moved = [
     `${number(creates)} enter`,
@@ -48,7 +49,7 @@ function sync(one: PlannedSyncReport, page: Paper): readonly string[] {
     ...(withheld.length === 0 ? [] : say(`not sent on purpose: ${withheld.join(', ')}`)),
     ...(one.invalid === 0 ? [] : say(`${count(one.invalid, 'row')} with an empty or double key, never sent`)),
     ...one.sample.map((row) => clip(`    ${sampled(row, page)}`, page.width)),
-    ...(blockedBy === null ? [] : say(page.paint('red', visible(blockedBy)))),
+    ...guardWords(one).flatMap((text) => say(visible(text))),
   ]
 }
 
