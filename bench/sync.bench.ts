@@ -11,6 +11,7 @@ import type { Project, Sync } from '../src/project/project.ts'
 import { readProject } from '../src/project/read.ts'
 import { planSync, sendSync } from '../src/sync/engine.ts'
 import type { SyncJob } from '../src/sync/job.ts'
+import type { Ledger } from '../src/sync/ledger.ts'
 import { Pace } from '../src/sync/pace.ts'
 import { openLedger } from '../src/sync/sql-ledger.ts'
 import { duckdb } from '../src/warehouses/duckdb.ts'
@@ -36,17 +37,19 @@ const BATCH = 500
 const AT_ONCE = 8
 const MEMORY_LIMIT = '1GB'
 
-/** What runs on the vendor's thread. */
+/** What runs on the vendor's thread: it reads what it is sent, as any vendor must, and counts the rows and what is spent. */
 const SERVER = `
 const { parentPort } = require('node:worker_threads')
 const { createServer } = require('node:http')
-let rows = 0
+let rows = 0, spent = 0
 const server = createServer((request, response) => {
   const chunks = []
   request.on('data', (chunk) => chunks.push(chunk))
   request.on('end', () => {
-    const text = Buffer.concat(chunks).toString()
-    for (let at = text.indexOf('"op":'); at >= 0; at = text.indexOf('"op":', at + 5)) rows += 1
+    for (const { fields } of JSON.parse(Buffer.concat(chunks).toString()).changes) {
+      rows += 1
+      spent += fields.spent
+    }
     response.end('{}')
   })
 })
@@ -55,18 +58,25 @@ const ready = new Promise((resolve) => server.on('listening', resolve))
 parentPort.on('message', async (what) => {
   await ready
   if (what === 'port') parentPort.postMessage(server.address().port)
-  else { parentPort.postMessage(rows); rows = 0 }
+  else { parentPort.postMessage({ rows, spent }); rows = spent = 0 }
 })
 `
 
-/** What a careful analyst would write: the same fingerprints, joined with what was acknowledged. */
+/** Key and fingerprint as a careful analyst would write them: null is not empty text, and 12.50 is 12.5. */
+const FINGERPRINTS = `
+  select '{"id":"' || user_id || '"}' as key_json,
+    md5(concat_ws(
+      chr(31),
+      coalesce('email=' || email, 'email~'),
+      coalesce('first=' || first_name, 'first~'),
+      coalesce('spent=' || regexp_replace(spent::text, '\\.0+$|(\\.\\d*[1-9])0+$', '\\1'), 'spent~')
+    )) as fp
+  from _cdp.b1_customer`
+
+/** The same fingerprints, joined with what was acknowledged. */
 const BARE = `
   select count(*) as n
-  from (
-    select '{"id":"' || user_id || '"}' as key_json,
-      md5(concat_ws(chr(31), 'email=' || email, 'first=' || first_name, 'spent=' || spent)) as fp
-    from _cdp.b1_customer
-  ) as m
+  from (${FINGERPRINTS}) as m
   full outer join (select key_json, fp, state from bare.snapshot) as s on s.key_json = m.key_json
   where m.fp is distinct from s.fp`
 
@@ -111,9 +121,11 @@ async function sending(directory: string, project: Project, rows: number, vendor
     await audienceOf(session, rows)
     const job = jobOf(session, project)
     const ours = await sent(job)
-    if ((await vendor.rows()) !== rows) throw new Error('the vendor got other rows')
+    const got = await vendor.got()
+    if (got.rows !== rows) throw new Error('the vendor got other rows')
     const bodies = await bodiesOf(session, rows)
     const bare = await measure(() => post(vendor.url, bodies))
+    if ((await vendor.got()).spent !== got.spent) throw new Error('the bare client sent something else')
     print(`  rows a second, sent / by a bare client with the same bodies    ${atLeast(bare.ms / ours, 0.6)}`)
   })
 }
@@ -137,11 +149,33 @@ function atLeast(value: number, aim: number): string {
 
 /** Plans, then sends; how long sending took. */
 async function sent(job: SyncJob): Promise<number> {
-  const planned = await measure(() => planSync(job))
+  const spent = new Map<string, number>()
+  const timed = values.steps ? { ...job, ledger: watched(job.ledger, spent) } : job
+  const planned = await measure(() => planSync(timed))
+  const before = new Map(spent)
   const sending = await measure(() => sendSync(planned.result))
   if (sending.result.status !== 'ok') throw new Error(JSON.stringify(sending.result))
-  if (values.steps) print(`    planned in ${Math.round(planned.ms)} ms, sent in ${Math.round(sending.ms)} ms`)
+  if (values.steps) {
+    const asked = [...spent].map(([name, ms]) => `${name} ${Math.round(ms - (before.get(name) ?? 0))}`)
+    print(`    planned in ${Math.round(planned.ms)} ms, sent in ${Math.round(sending.ms)} ms: ${asked.join(', ')}`)
+  }
   return sending.ms
+}
+
+/** A ledger that notes how long its answers took, in ms by method. */
+function watched(ledger: Ledger, spent: Map<string, number>): Ledger {
+  return new Proxy(ledger, {
+    get(of, name) {
+      const member: unknown = Reflect.get(of, name)
+      if (typeof member !== 'function') return member
+      return (...given: unknown[]) => {
+        const began = performance.now()
+        const answer: unknown = member.apply(of, given)
+        if (!(answer instanceof Promise)) return answer
+        return answer.finally(() => spent.set(String(name), (spent.get(String(name)) ?? 0) + performance.now() - began))
+      }
+    },
+  })
 }
 
 /** A database of its own, closed and deleted afterwards. */
@@ -168,6 +202,10 @@ async function audienceOf(session: Session, rows: number): Promise<void> {
       from range(${rows}) as t(i)`),
     plain("create table _cdp.b1_clock as select timestamptz '2026-03-01 12:00:00Z' as now"),
     plain('create table _cdp.b1_customer_suppressed (profile_id text, scope text)'),
+    plain(`
+      create table _cdp.customer_profile_ids as
+      select row_number() over () as anchor, profile_id, null::bigint as merged_into from _cdp.b1_customer`),
+    plain('create table _cdp.b1_customer_ids (anchor bigint, profile_id text, merged_into bigint)'),
     ...['suppression', 'b1_suppression'].map((name) =>
       plain(`create table _cdp.${name} (ident_type text, ident_hash text, scope text, reason text, "at" timestamptz)`),
     ),
@@ -189,11 +227,7 @@ async function acknowledge(session: Session, job: SyncJob): Promise<void> {
     plain(`create table bare.snapshot as select key_json, fp, state from _cdp.${snapshot}`),
     plain(`
       update bare.snapshot as s set fp = m.fp
-      from (
-        select '{"id":"' || user_id || '"}' as key_json,
-          md5(concat_ws(chr(31), 'email=' || email, 'first=' || first_name, 'spent=' || spent)) as fp
-        from _cdp.b1_customer
-      ) as m
+      from (${FINGERPRINTS}) as m
       where m.key_json = s.key_json`),
   ])
   await job.ledger.finish(claimed.lease, { event: 'done', counts: {} })
@@ -344,8 +378,8 @@ async function post(url: string, bodies: readonly string[]): Promise<void> {
 
 interface Vendor {
   readonly url: string
-  /** How many rows came since the last time this was asked. */
-  rows(): Promise<number>
+  /** What came since the last time this was asked. */
+  got(): Promise<{ readonly rows: number; readonly spent: number }>
   close(): Promise<void>
 }
 
@@ -360,7 +394,7 @@ async function openVendor(): Promise<Vendor> {
   const port = await ask<AddressInfo['port']>('port')
   return {
     url: `http://127.0.0.1:${port}/hook`,
-    rows: () => ask<number>('rows'),
+    got: () => ask('got'),
     close: async () => {
       await worker.terminate()
     },

@@ -1,5 +1,5 @@
-// npm run reliability -- [<part> …] [--seeds N] [--histories N] [--sql-seeds N] [--every N]: runs what shows that nothing
-// is lost, and writes what was run, how much of it and when into docs/reliability.md. Parts that are not named keep what
+// npm run reliability -- [<part> …] [--seeds N] [--histories N] [--sql-seeds N] [--every N] [--rounds N]: runs what shows
+// that nothing is lost, and writes what was run, how much of it and when into docs/reliability.md. Parts that are not named keep what
 // was measured before.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,6 +14,7 @@ const { values, positionals } = parseArgs({
     histories: { type: 'string', default: '1000' },
     'sql-seeds': { type: 'string', default: '500' },
     every: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '1000' },
   },
 })
 
@@ -24,12 +25,12 @@ const PARTS = {
     shares: () => shared(Number(values.seeds), 'SEEDS', 'test/simulation/simulation.test.ts'),
   },
   equality: {
-    title: 'Random histories on the SQL ledger (DuckDB) and on the plain one, compared after each step',
+    title: 'Random histories on the SQL ledger and on the plain one, compared after each step',
     how: () => `HISTORIES=${values.histories} npx vitest run test/simulation/equality.test.ts`,
     shares: () => shared(Number(values.histories), 'HISTORIES', 'test/simulation/equality.test.ts'),
   },
   'sql-simulation': {
-    title: 'The same simulation over the SQL ledger, on a real DuckDB',
+    title: 'The same simulation over the SQL ledger, on a real warehouse',
     how: () => `SQL_SEEDS=${values['sql-seeds']} npx vitest run test/simulation/sql-simulation.test.ts`,
     shares: () => shared(Number(values['sql-seeds']), 'SQL_SEEDS', 'test/simulation/sql-simulation.test.ts'),
   },
@@ -38,10 +39,38 @@ const PARTS = {
     how: () => 'npx vitest run test/simulation/mutants.test.ts',
     shares: () => [{ files: ['test/simulation/mutants.test.ts'], env: {} }],
   },
+  'code-mutants': {
+    title: 'The code that sends and the SQL that remembers, each broken in one small way: tests must notice',
+    how: () => 'npm run mutants',
+    shares: () => [{ script: 'scripts/mutants.mjs', env: {} }],
+  },
+  properties: {
+    title:
+      'Properties: fingerprints, plans, bisection, waits, redaction, names that are hostile (ten times `npm test`)',
+    how: () => 'npm run reliability -- properties',
+    shares: () => [
+      {
+        files: [
+          'test/unit/sync/fingerprint.test.ts',
+          'test/unit/sync/plan-algebra.test.ts',
+          'test/unit/sync/pace.test.ts',
+          'test/connectors/redact.test.ts',
+          'test/connectors/rate.test.ts',
+          'test/warehouses/duckdb.test.ts',
+        ],
+        env: { CASES: '10' },
+      },
+    ],
+  },
   liveness: {
     title: 'Faults at 30 and 70 percent that end: two runs later all is right',
     how: () => 'npx vitest run test/simulation/liveness.test.ts',
     shares: () => [{ files: ['test/simulation/liveness.test.ts'], env: {} }],
+  },
+  processes: {
+    title: 'Real processes over one sync on a real Postgres: overlapping starts, SIGSTOP past the lease, SIGKILL',
+    how: () => `npm run contention -- --rounds ${values.rounds}`,
+    shares: () => [{ files: ['test/simulation/processes.test.ts'], env: { ROUNDS: values.rounds } }],
   },
   crash: {
     title: 'SIGKILL before and after statements, requests and file writes of two runs',
@@ -80,8 +109,8 @@ async function run({ shares }) {
   writeFileSync(file, '')
   const started = Date.now()
   const codes = await Promise.all(
-    shares().map(({ files, env }) => {
-      const args = ['node_modules/vitest/vitest.mjs', 'run', ...files]
+    shares().map(({ script, files, env }) => {
+      const args = script ? [script] : ['node_modules/vitest/vitest.mjs', 'run', ...files]
       const child = spawn(process.execPath, args, {
         env: { ...process.env, ...env, RELIABILITY: file },
         stdio: 'inherit',

@@ -6,6 +6,7 @@ import type { Model } from './compile/model.ts'
 import { compileSegments } from './compile/segments.ts'
 import { compileSetup, compileSources } from './compile/sources.ts'
 import { compileSuppression } from './compile/suppression.ts'
+import { compileSyncRows } from './compile/sync-rows.ts'
 import { compileProfiles } from './compile/traits.ts'
 import type { Tested } from './project/data-tests.ts'
 
@@ -18,8 +19,10 @@ export function compileModels(context: Context): readonly Model[] {
     ...compileSources(context),
     ...entities.map((entity) => compileIdentity(context, entity)),
     ...entities.map((entity) => compileProfiles(context, entity)),
-    ...(consents.length === 0 ? [] : [compileSuppression(context), ...consents]),
+    // Every sync asks whether somebody was suppressed since the build.
+    ...(consents.length + context.project.syncs.size === 0 ? [] : [compileSuppression(context), ...consents]),
     ...entities.flatMap((entity) => compileSegments(context, entity) ?? []),
+    ...compileSyncRows(context),
   ])
 }
 

@@ -42,6 +42,8 @@ export interface BuildRequest {
   readonly runId: string
   /** The project's business time; undefined = the warehouse's. */
   readonly now: string | undefined
+  /** Parameters that models ask for: see `Model`. */
+  readonly values?: Values
   /** Reads every source whole and solves every graph anew; ids are carried all the same. */
   readonly fullRefresh?: boolean
   /** Goes on where an identity guard stops a build, and says so in `refusals`. Nothing may be published then. */
@@ -57,7 +59,8 @@ export async function build(models: readonly Model[], request: BuildRequest): Pr
   const tokens = await begin(models, request)
   const built: Built[] = []
   const refusals: Diagnostic[] = []
-  let values: Values = { now: request.now ?? null }
+  const asked = models.flatMap(({ parameters = [] }) => parameters.map((name) => [name, null] as const))
+  let values: Values = { ...Object.fromEntries(asked), ...request.values, now: request.now ?? null }
   for (const model of models) {
     request.progress?.(model, undefined)
     const done = await make(model, tokens, values, request)

@@ -22,6 +22,8 @@ export interface Request {
   readonly maxChanges: number | undefined
   /** Only syncs that are due by their `every:`; where none is, nothing is done at all. */
   readonly due?: boolean | undefined
+  /** Seconds to wait for jobs of vendors, whatever the syncs say; undefined = as they say. */
+  readonly wait?: number | undefined
   /** How many threads the warehouse may use here, where it runs on this machine; undefined = as the project says. */
   readonly threads?: number | undefined
 }

@@ -15,15 +15,16 @@ import {
   sampledPairs,
   syncedPairs,
 } from './compile/ledger-expected.ts'
-import { ledgerTables } from './compile/ledger-tables.ts'
 import type { HeldRow, Key } from './connectors/connector.ts'
 import type { Environment, Request } from './environment.ts'
 import { type CdpError, failure } from './error.ts'
-import { foreignKey, readExport, reader } from './ledger-read.ts'
+import { readExport, reader } from './ledger-read.ts'
 import { atBench, type Bench, taken } from './mending.ts'
 import { connectorOf, destinationOf } from './open.ts'
 import type { Sql, Table, Tokens, Values } from './sql/sql.ts'
 import { compareRow, type Fields, interval, matchKey, type Verdict } from './sync/compare.ts'
+import { findLedger } from './sync/find-ledger.ts'
+import { foreignKey } from './sync/foreign-key.ts'
 import type { Lease } from './sync/ledger.ts'
 import { underLease } from './sync/mend.ts'
 import { matchFields } from './sync/statements.ts'
@@ -116,7 +117,7 @@ export async function verify(
     await bench.job.ledger.prepare()
     return withTables(work, 0, async () => {
       await run([['expected', 'what would be sent', work.table(of.compare.expected, expectedQuery(of))]])
-      const size = await work.first('comparable', 'how many there are', comparableQuery(of))
+      const size = await sizeOf(work)
       const values = { rows: asked.rows, seed: bench.job.runId }
       await run([['sample', 'a random one', work.table(of.compare.pairs, sampledPairs(of))]], undefined, values)
       const found = await compareSample(work)
@@ -125,8 +126,7 @@ export async function verify(
       return {
         sync: bench.sync.name,
         destination: bench.sync.destination,
-        synced: Number(size.synced),
-        comparable: Number(size.comparable),
+        ...size,
         ...found,
         wrong: { share, ...interval(wrong, found.rows) },
       }
@@ -136,9 +136,15 @@ export async function verify(
 
 /** What a reconciliation found, in rows. */
 export interface Reconciled
-  extends Pick<Verified, 'sync' | 'destination' | 'rows' | 'equal' | 'differs' | 'missing' | 'fields'> {}
+  extends Pick<
+    Verified,
+    'sync' | 'destination' | 'synced' | 'comparable' | 'rows' | 'equal' | 'differs' | 'missing' | 'fields'
+  > {}
 
-/** Reads everything back; rows that differ or are missing are sent again by the next run. Sends nothing. */
+/**
+ * Reads everything back; rows that differ or are missing are sent again by the next run. Sends nothing. Like `verify` it
+ * compares rows that would be sent as they were acknowledged, for the ledger keeps fingerprints only.
+ */
 export async function reconcile(
   request: Request,
   environment: Environment,
@@ -149,9 +155,10 @@ export async function reconcile(
     const mended = await underLease(bench.job, (lease) =>
       withTables(work, lease.fence, async () => {
         await run([['expected', 'what would be sent', work.table(of.compare.expected, expectedQuery(of))]])
+        const size = await sizeOf(work)
         await stage(work, reader(work.opened, bench.sync)('all'), lease)
         await run([['pairs', 'what was found of it', work.table(of.compare.pairs, syncedPairs(of))]])
-        const value = await judge(work, lease)
+        const value = { ...size, ...(await judge(work, lease)) }
         await run([['correct', 'the next run sends it again', correctQuery(of)]], lease)
         const { fields: _, ...counts } = value
         return { value, event: { event: 'reconciled', counts } }
@@ -160,6 +167,12 @@ export async function reconcile(
     if (mended.kind === 'taken') throw taken(bench.sync, mended)
     return { sync: bench.sync.name, destination: bench.sync.destination, ...mended.value }
   })
+}
+
+/** How many rows were acknowledged, and how many of them can be compared. */
+async function sizeOf({ of, first }: Work): Promise<Pick<Verified, 'synced' | 'comparable'>> {
+  const { synced, comparable } = await first('comparable', 'how many there are', comparableQuery(of))
+  return { synced: Number(synced), comparable: Number(comparable) }
 }
 
 type Step = readonly [name: string, reason: string, query: Sql]
@@ -192,7 +205,7 @@ export async function comparing<T>(
     const of: ExpectedOf = {
       context,
       sync,
-      tables: ledgerTables(schema, sync.name),
+      tables: (await findLedger(session, schema, sync)).tables,
       compare: compareTables(schema, sync.name),
       matchFields: matchFields({ context, sync, schema, connector }),
       foldsKeys: connector.foldsKeys === true,

@@ -1,10 +1,9 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { type Connector, DestinationError, type HeldRow, type Io, type Json, type Key } from './connectors/connector.ts'
+import { type Connector, DestinationError, type HeldRow, type Io, type Key } from './connectors/connector.ts'
 import type { Environment, Request } from './environment.ts'
 import { type CdpError, type Code, failure } from './error.ts'
 import type { Bench } from './mending.ts'
 import { openAccounts } from './open.ts'
-import { builtInColumns, traitColumns } from './project/columns.ts'
 import type { Project, Sync } from './project/project.ts'
 
 interface Opened {
@@ -97,23 +96,4 @@ export async function* readExport(
   } catch (error) {
     throw error instanceof DestinationError ? wrong(`"${path}": ${error.message}`) : error
   }
-}
-
-/** A key as the ledger would hold it: a number or a boolean that was read as text is one again. */
-export function foreignKey({ project, sync }: Pick<Bench, 'project' | 'sync'>, key: Key): string {
-  const entity = project.entities.get(sync.entity)
-  const columns = entity === undefined ? [] : [...builtInColumns(project, entity), ...traitColumns(entity.traits)]
-  const parts = sync.key.map(({ theirs, trait }) => {
-    const type = columns.find(({ name }) => name === trait)?.type
-    return `${JSON.stringify(theirs)}:${typedJson(key[theirs] ?? null, type)}`
-  })
-  return `{${parts.join(',')}}`
-}
-
-function typedJson(value: Json, type: string | undefined): string {
-  const isNumber = type === 'integer' || type === 'decimal' || type === 'float'
-  if (typeof value === 'string' && isNumber && /^-?\d+(\.\d+)?$/.test(value)) return value
-  if (typeof value === 'string' && type === 'boolean' && /^(true|false)$/.test(value)) return value
-  if (typeof value === 'number' && type === 'text') return JSON.stringify(String(value))
-  return JSON.stringify(value)
 }

@@ -1,8 +1,10 @@
 import { expectedQuery, JUDGED_COLUMNS } from './compile/ledger-expected.ts'
 import { moveQuery, movesQuery, rekeyQuery } from './compile/ledger-rekey.ts'
 import type { Environment, Request } from './environment.ts'
+import { type CdpError, failure } from './error.ts'
 import { comparing, pageOf, type Work, withTables } from './ledger-compare.ts'
 import { taken } from './mending.ts'
+import type { Sync } from './project/project.ts'
 import { underLease } from './sync/mend.ts'
 
 /** What became of rows when the key of a sync was changed. */
@@ -26,6 +28,7 @@ export async function rekey(
 ): Promise<Rekeyed> {
   return comparing(request, environment, asked.sync, async (work) => {
     const { bench, of, run } = work
+    if (bench.sync.rows !== undefined) throw ofRows(bench.sync)
     const mended = await underLease(bench.job, (lease) =>
       withTables(work, lease.fence, async () => {
         await run([['expected', 'the keys that profiles have now', work.table(of.compare.expected, expectedQuery(of))]])
@@ -41,6 +44,16 @@ export async function rekey(
     if (mended.kind === 'taken') throw taken(bench.sync, mended)
     return { sync: bench.sync.name, destination: bench.sync.destination, ...mended.value }
   })
+}
+
+/** A person has one row in a sync of people; of rows only the old key could say which is which. */
+function ofRows({ name, rows }: Sync): CdpError {
+  return failure(
+    'project',
+    'project/not-supported',
+    `"${name}" sends the rows of "${rows?.source}", which have no other name than their key: old keys cannot be told.`,
+    `Put the key back, or forget what was sent (\`cdp state reset ${name} --yes\`) and send it anew.`,
+  )
 }
 
 /** Marks rows whose key has other names than that of the sync: the same names with another value are another row. */

@@ -1,12 +1,13 @@
 import { type LedgerState, readLedgerState } from './catalog/ledger-state.ts'
 import { statement } from './compile/context.ts'
 import { doubtQuery, resetQuery } from './compile/ledger-state.ts'
-import { ledgerTables } from './compile/ledger-tables.ts'
 import type { Environment, Request } from './environment.ts'
 import { type CdpError, failure } from './error.ts'
 import { atBench, taken } from './mending.ts'
-import { reading } from './pipeline.ts'
+import type { Sync } from './project/project.ts'
 import { select } from './project/select.ts'
+import { reading } from './stages.ts'
+import { findLedger } from './sync/find-ledger.ts'
 import { underLease } from './sync/mend.ts'
 import { syncStates } from './sync/states.ts'
 import { ledgerSchema } from './syncs.ts'
@@ -41,9 +42,9 @@ export async function resetState(
 ): Promise<Reset> {
   return atBench(request, environment, asked.sync, async ({ sync, session, schema, job }) => {
     const told = { sync: sync.name, destination: sync.destination }
-    const tables = ledgerTables(schema, sync.name)
+    const { tables } = await findLedger(session, schema, sync)
     if ((await session.columns(tables.snapshot)) === undefined) return { ...told, forgotten: 0, kept: 0 }
-    if (!asked.sure) throw notSure(told, await heldBy(session, schema, sync.name))
+    if (!asked.sure) throw notSure(told, await heldBy(session, schema, sync))
     const mended = await underLease(job, async ({ fence }) => {
       const values = { sync: sync.name, fence }
       const reset = statement(
@@ -52,9 +53,9 @@ export async function resetState(
         resetQuery(session.dialect, tables),
       )
       const doubt = statement('doubt', 'what is under way may be there', doubtQuery(session.dialect, tables))
-      const before = await heldBy(session, schema, sync.name)
+      const before = await heldBy(session, schema, sync)
       await session.script([reset, doubt].map((each) => ({ statement: each, values })))
-      const kept = await heldBy(session, schema, sync.name)
+      const kept = await heldBy(session, schema, sync)
       const value = { forgotten: before - kept, kept }
       return { value, event: { event: 'reset', counts: value } }
     })
@@ -64,8 +65,8 @@ export async function resetState(
 }
 
 /** How many rows the destination holds or may hold. */
-async function heldBy(session: Session, schema: string, name: string): Promise<number> {
-  const [state] = await syncStates(session, schema, [name])
+async function heldBy(session: Session, schema: string, sync: Sync): Promise<number> {
+  const [state] = await syncStates(session, schema, [sync])
   const { synced = 0, unknown = 0, submitted = 0, left = 0, refused = 0, quarantined = 0 } = state?.rows ?? {}
   return synced + unknown + submitted + left + refused + quarantined
 }

@@ -1,10 +1,10 @@
-import { listed } from './catalog/listed.ts'
 import type { Context } from './compile/context.ts'
 import { knownSyncs } from './compile/ledger-log.ts'
 import { ledgerTables } from './compile/ledger-tables.ts'
 import { type LedgerViewsOf, ledgerViews } from './compile/ledger-views.ts'
 import type { Request } from './environment.ts'
-import { createSnapshot } from './sync/statements.ts'
+import { createSnapshot } from './sync/creation-statements.ts'
+import { listed } from './sync/listed.ts'
 import { ledgerSchema } from './syncs.ts'
 import type { Session } from './warehouses/warehouse.ts'
 
@@ -18,10 +18,13 @@ export async function publishLedger(context: Context, session: Session, request:
   const ledger = ledgerSchema(project, request)
   const tables = ledgerTables(ledger, '')
   if ((await session.columns(tables.sync)) === undefined) return
-  const known = (await listed(session, knownSyncs(context, tables))).map(({ sync }) => sync)
-  const syncs = [...new Set([...known, ...project.syncs.keys()])].sort()
-  const snapshots = syncs.map((sync) => createSnapshot(dialect, ledgerTables(ledger, sync)))
-  const views = ledgerViews(context, { ...shownIn(context, request), ledger, syncs })
+  const known = await listed(session, knownSyncs(context, tables))
+  const suffixes = new Map(known.map(({ sync, suffix }) => [sync, suffix]))
+  // One that was renamed and has not run since is known by its former name.
+  const others = [...project.syncs.values()].filter(({ was = '' }) => !suffixes.has(was))
+  const syncs = [...new Set([...suffixes.keys(), ...others.map(({ name }) => name)])].sort()
+  const snapshots = syncs.map((sync) => createSnapshot(dialect, ledgerTables(ledger, sync, suffixes.get(sync))))
+  const views = ledgerViews(context, { ...shownIn(context, request), ledger, syncs, suffixes })
   await session.script([...snapshots, ...views].map((statement) => ({ statement })))
 }
 

@@ -1,13 +1,13 @@
 import { type Log, type LogRequest, readLog } from './catalog/log.ts'
 import { statement } from './compile/context.ts'
 import { refusedQuery } from './compile/ledger-mend.ts'
-import { ledgerTables } from './compile/ledger-tables.ts'
 import type { Environment, Request } from './environment.ts'
 import { type CdpError, failure, nearest } from './error.ts'
 import { connectorOf, destinationOf, settlesWithinOf } from './open.ts'
-import { closing, connect, read, reading } from './pipeline.ts'
 import type { Project, Sync } from './project/project.ts'
 import { select } from './project/select.ts'
+import { closing, connect, read, reading } from './stages.ts'
+import { findLedger } from './sync/find-ledger.ts'
 import { type MendJob, underLease } from './sync/mend.ts'
 import { openLedger } from './sync/sql-ledger.ts'
 import { type SyncState, syncStates } from './sync/states.ts'
@@ -24,9 +24,17 @@ export interface Bench {
 }
 
 /** What runs did and what became of rows. Changes nothing. Throws CdpError. */
-export async function log(request: Request, environment: Environment, asked: Omit<LogRequest, 'ledger'>): Promise<Log> {
+export async function log(
+  request: Request,
+  environment: Environment,
+  asked: Omit<LogRequest, 'ledger' | 'connectors'>,
+): Promise<Log> {
   return reading(request, environment, (context, session) =>
-    readLog(context, session, { ...asked, ledger: ledgerSchema(context.project, request) }),
+    readLog(context, session, {
+      ...asked,
+      connectors: environment.connectors,
+      ledger: ledgerSchema(context.project, request),
+    }),
   )
 }
 
@@ -51,7 +59,7 @@ export async function unlock(
   asked: { readonly sync: string; readonly force: boolean },
 ): Promise<Unlocked> {
   return atBench(request, environment, asked.sync, async ({ sync, session, schema, job }) => {
-    const [state] = await syncStates(session, schema, [sync.name])
+    const [state] = await syncStates(session, schema, [sync])
     const lease = state?.lease
     const told = { sync: sync.name, destination: sync.destination }
     if (lease === undefined) return { ...told, unlocked: false, lease: null, holder: null }
@@ -103,7 +111,7 @@ export async function retry(
 }
 
 async function retryOne({ sync, session, schema, job }: Bench, compliance: boolean): Promise<Retried> {
-  const tables = ledgerTables(schema, sync.name)
+  const { tables } = await findLedger(session, schema, sync)
   const nothing = { name: sync.name, destination: sync.destination, due: 0, refused: 0, quarantined: 0, compliance: 0 }
   if ((await session.columns(tables.snapshot)) === undefined) return { ...nothing, status: 'ok', locked_by: null }
   const query = refusedQuery(session.dialect, tables)

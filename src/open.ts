@@ -9,6 +9,7 @@ import type { Destination, Project, Sync } from './project/project.ts'
 import { openAccount } from './project/secrets.ts'
 import { secretFiles } from './project/variables.ts'
 import { Pace } from './sync/pace.ts'
+import { patiently } from './sync/patience.ts'
 import type { Fetch } from './world.ts'
 
 /** A sync with its account opened: ready to be planned and sent. */
@@ -143,7 +144,7 @@ function openSandbox(
     const places = syncs
       .filter((sync) => sync.destination === name)
       .map((sync) => ({ into: sync.into, columns: columnsOf(sync) }))
-    return destination === undefined ? [] : [{ name, type: destination.type, account, places }]
+    return destination === undefined ? [] : [{ name, was: destination.was, type: destination.type, account, places }]
   })
   return environment.openSandbox({ directory: sandboxFolder(project), destinations })
 }
@@ -171,6 +172,16 @@ function ioOf(request: IoRequest): Io {
       if (hint) pace.heed(hint)
       return answer
     },
+    patiently: (ask) =>
+      patiently(
+        {
+          pace,
+          limit: () => connector.limits(account, sync.into, NOTHING).upsert,
+          world: environment.world,
+          signal: cut,
+        },
+        ask,
+      ),
     now,
     files: sandbox?.files(destination.name) ?? filesOf(project, connector.folder?.(account), environment),
     sync: sync.name,
@@ -178,6 +189,9 @@ function ioOf(request: IoRequest): Io {
     columns: columnsOf(sync),
   }
 }
+
+/** Reading changes nothing: a limit that depends on how much is sent is that of nothing. */
+const NOTHING = { upsert: 0, remove: 0 }
 
 function filesOf(project: Project, folder: string | undefined, environment: Environment): Files {
   const root = folder ?? join('.cdp', 'files')

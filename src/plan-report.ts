@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import type { IdentityDiff } from './catalog/diff.ts'
 import type { Json } from './connectors/connector.ts'
-import { isPersonal } from './project/personal.ts'
 import type { FieldValue, Project, Sync } from './project/project.ts'
 import { referencesIn } from './project/references.ts'
+import { rowColumn } from './project/row-column.ts'
+import { tellsWho } from './project/sync-columns.ts'
 import type { Report } from './report.ts'
 import type { Estimate } from './sync/draft.ts'
 import type { SampledRow } from './sync/plan-sample.ts'
@@ -14,13 +16,23 @@ export interface PlanReport extends Omit<Report, 'syncs'> {
   readonly syncs: readonly PlannedSyncReport[]
   /** What `cdp apply` needs; undefined where the plan was not kept. */
   readonly plan?: PlanFile
+  /** Which published profiles would merge and fall apart; undefined where nobody asked for it. */
+  readonly moves?: IdentityDiff
 }
 
 export type PlannedSyncReport = Report['syncs'][number] & {
+  /** The source whose rows are sent; undefined = people are. */
+  readonly source?: string
   /** Undefined where the vendor's rate is not known here. */
   readonly estimate?: Estimate
   /** A few rows of each kind. */
-  readonly sample: readonly SampledRow[]
+  readonly sample: readonly ShownRow[]
+}
+
+/** A sampled row as it may be shown. */
+export interface ShownRow extends SampledRow {
+  /** Names of fields whose value differs from what was acknowledged; null where that is not known. */
+  readonly changed: readonly string[] | null
 }
 
 /** How long a plan may be applied, in hours. */
@@ -72,9 +84,20 @@ export function plannedSync(project: Project, draft: DraftedSync, open: boolean)
   return {
     ...outcome,
     ms: Math.round(outcome.ms),
+    ...(draft.sync.rows && { source: draft.sync.rows.source }),
     ...(draft.estimate && { estimate: draft.estimate }),
-    sample: open ? draft.sample : draft.sample.map((row) => masked(project, draft.sync, row)),
+    sample: draft.sample.map((row) => ({
+      ...(open ? row : masked(project, draft.sync, row)),
+      changed: changedIn(row),
+    })),
   }
+}
+
+/** Told from the values themselves: two that are hidden look alike. */
+function changedIn({ before, fields }: SampledRow): ShownRow['changed'] {
+  if (before === null) return null
+  const names = [...new Set([...Object.keys(before), ...Object.keys(fields)])]
+  return names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(fields[name]))
 }
 
 /** A row without what says who somebody is; what is missing is still seen to be missing. */
@@ -87,20 +110,21 @@ function masked(project: Project, sync: Sync, row: SampledRow): SampledRow {
         personal.has(name) && value !== null ? '[hidden]' : value,
       ]),
     )
-  return { ...row, key: hide(row.key), fields: hide(row.fields) }
+  return { ...row, key: hide(row.key), fields: hide(row.fields), before: row.before && hide(row.before) }
 }
 
 /** Their names of what a sync sends that says who somebody is. */
 function personalNames(project: Project, sync: Sync): ReadonlySet<string> {
-  const entity = project.entities.get(sync.entity)
-  const tells = (trait: string) => entity !== undefined && isPersonal(project, entity, trait)
+  const tells = (trait: string) => tellsWho(project, sync, trait)
   return new Set([
     ...sync.key.filter(({ trait }) => tells(trait)).map(({ theirs }) => theirs),
-    ...sync.fields.filter(({ value }) => traitsIn(value).some(tells)).map(({ theirs }) => theirs),
+    ...sync.fields
+      .filter(({ value }) => traitsIn(value, sync.rows !== undefined).some(tells))
+      .map(({ theirs }) => theirs),
   ])
 }
 
-function traitsIn(value: FieldValue): readonly string[] {
+function traitsIn(value: FieldValue, isRow: boolean): readonly string[] {
   switch (value.kind) {
     case 'trait':
       return [value.trait]
@@ -109,6 +133,8 @@ function traitsIn(value: FieldValue): readonly string[] {
     case 'template':
       return value.pieces.flatMap((piece) => (typeof piece === 'string' ? [] : [piece.trait]))
     case 'expression':
-      return [...referencesIn(value.expression)].flatMap(({ to }) => (to.kind === 'trait' ? [to.trait] : []))
+      return [...referencesIn(value.expression)].flatMap(({ to }) =>
+        isRow ? [rowColumn(to)] : to.kind === 'trait' ? [to.trait] : [],
+      )
   }
 }

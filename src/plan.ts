@@ -1,5 +1,6 @@
 import { compileModels, withDataTests } from './arrange.ts'
 import type { Build } from './build.ts'
+import { diffStatements, type IdentityDiff, readDiff } from './catalog/diff.ts'
 import { publishedBuild } from './catalog/published.ts'
 import { leavingNothing } from './catalog/scratch.ts'
 import type { Context } from './compile/context.ts'
@@ -7,18 +8,20 @@ import { notePlan, readPlan } from './compile/kept-builds.ts'
 import { keptPlanTable } from './compile/kept-plan.ts'
 import { compileState } from './compile/state.ts'
 import type { Environment, Request } from './environment.ts'
-import { asFailure, CdpError, type Diagnostic } from './error.ts'
+import { asFailure, CdpError, type Diagnostic, problem } from './error.ts'
 import { type Accounts, openAccounts } from './open.ts'
-import { begin, check, closing, compute, connect, type Done, read, send } from './pipeline.ts'
+import { send } from './pipeline.ts'
 import { PLAN_HOURS, type PlanFile, type PlanReport, plannedSync } from './plan-report.ts'
 import { meaningOf } from './project/meaning.ts'
 import type { Project } from './project/project.ts'
 import { select } from './project/select.ts'
 import { type Report, reportOf } from './report.ts'
 import { printName, type Values } from './sql/sql.ts'
-import { stale } from './sync/engine.ts'
+import { begin, check, closing, compute, connect, type Done, read } from './stages.ts'
 import type { KeptJob } from './sync/job.ts'
-import { type DraftedSync, draftSyncs } from './syncs.ts'
+import { stale } from './sync/kept.ts'
+import { rowStarts } from './sync/row-starts.ts'
+import { type DraftedSync, draftSyncs, ledgerSchema, lookAtPlans } from './syncs.ts'
 import type { Session } from './warehouses/warehouse.ts'
 
 export interface PlanRequest {
@@ -26,6 +29,8 @@ export interface PlanRequest {
   readonly keep: boolean
   /** True: personal values of samples are shown. */
   readonly showValues: boolean
+  /** True: published profiles that would merge and split are looked up, too. */
+  readonly moves?: boolean
 }
 
 /**
@@ -63,6 +68,7 @@ interface Made {
   /** What identity guards said. */
   refusals: readonly Diagnostic[]
   file?: PlanFile
+  moves?: IdentityDiff
 }
 
 interface Drafting {
@@ -77,10 +83,13 @@ async function draft(context: Context, accounts: Accounts, session: Session, dra
   await check(context.project, session, environment)
   const models = withDataTests(context, compileModels(context))
   const base = await publishedBuild(context, session)
+  const compared = asked.moves && base !== undefined ? base : undefined
+  const statements = diffStatements(context, compared === undefined ? [] : [...context.project.entities.values()])
   const work = async () => {
     const built = await compute(context, models, session, {
       environment,
       runId,
+      values: await rowStarts(session, context.project, ledgerSchema(context.project, request)),
       fullRefresh: request.fullRefresh ?? false,
       ignoreGuards: true,
       tested: (outcomes) => {
@@ -89,6 +98,8 @@ async function draft(context: Context, accounts: Accounts, session: Session, dra
     })
     done.built = built.models
     made.refusals = built.refusals
+    const diff = { build: built, statements, showValues: asked.showValues }
+    if (compared !== undefined) made.moves = await readDiff(context, session, { ...diff, published: compared })
     environment.progress({ kind: 'stage', stage: 'plan' })
     const job = { context, build: built, accounts, session, request, environment, runId }
     made.drafts = await draftSyncs(job, asked.keep)
@@ -96,7 +107,10 @@ async function draft(context: Context, accounts: Accounts, session: Session, dra
     if (asked.keep) made.file = await kept(context, session, built, base?.build, drafting)
   }
   if (asked.keep) await work()
-  else await leavingNothing({ context, session, models, more: [], runId }, work)
+  else {
+    const more = [...statements.values()].map(({ makes }) => makes)
+    await leavingNothing({ context, session, models, more, runId }, work)
+  }
 }
 
 /** What the warehouse remembers of a plan. */
@@ -181,6 +195,7 @@ function reported(done: Done, made: Made, asked: PlanRequest, failure?: CdpError
     command: 'plan',
     syncs: project === undefined ? [] : made.drafts.map((one) => plannedSync(project, one, asked.showValues)),
     ...(made.file && { plan: made.file }),
+    ...(made.moves && { moves: made.moves }),
   }
 }
 
@@ -225,7 +240,10 @@ export async function apply(
         const known = await knownOf(context, session, file, override)
         const build = { number: file.build, models: [], values: known.values, refusals: [] }
         const kept = keptJobs(file, known)
-        await send({ context, build, accounts, session, request, environment, runId: done.runId, kept, override }, done)
+        const job = { context, build, accounts, session, request, environment, runId: done.runId, kept, override }
+        await lookAtPlans(job)
+        if (!override) refuseBlocked(file, known)
+        await send(job, done)
       })
       done.holdings = (await accounts.sandbox?.contents()) ?? []
     })
@@ -235,6 +253,21 @@ export async function apply(
     environment.progress({ kind: 'failed', failure })
     return { ...reportOf(done, failure), command: 'apply' }
   }
+}
+
+/** What a guard speaks against is sent by override or not at all, so that the same plan can still be applied. */
+function refuseBlocked({ plan_id: id }: PlanFile, { judged }: Known): void {
+  const problems = Object.entries(judged).flatMap(([name, { breaches }]) =>
+    breaches.map(({ message }) =>
+      problem(
+        'sync/guard',
+        `"${name}" was not sent. ${message}`,
+        undefined,
+        `Nothing was published or sent. If it is right: cdp apply with --override ${id}.`,
+      ),
+    ),
+  )
+  if (problems.length > 0) throw new CdpError('warehouse', problems)
 }
 
 function keptJobs({ plan_id: id, syncs }: PlanFile, { judged }: Known): ReadonlyMap<string, KeptJob> {

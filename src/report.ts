@@ -255,8 +255,8 @@ function interruption(signal: AbortSignal): 130 | 143 | undefined {
   return signal.reason === 143 ? 143 : 130
 }
 
-/** A guard that stops a build before it is published. */
-const GUARDS: ReadonlySet<Code> = new Set<Code>(['identity/guard', 'identity/empty-source'])
+/** A guard that stops a build before it is published, or a plan before anything of it is sent. */
+const GUARDS: ReadonlySet<Code> = new Set<Code>(['identity/guard', 'identity/empty-source', 'sync/guard'])
 
 /** The exit code of a command that ended with a failure. */
 export function failureCode(failure: CdpError): number {

@@ -1,6 +1,8 @@
 import { compileModels, withDataTests } from './arrange.ts'
 import { tablesOf } from './build.ts'
 import { diffStatements } from './catalog/diff.ts'
+import { answerStatements } from './catalog/explain-answers.ts'
+import { entityTelling } from './compile/changes-before.ts'
 import type { Context } from './compile/context.ts'
 import { explainScript } from './compile/identity/explain-script.ts'
 import { graphTables } from './compile/identity/state.ts'
@@ -13,12 +15,15 @@ import { clockTable } from './compile/names.ts'
 import { type Script, scriptOf } from './compile/print.ts'
 import { compilePublish } from './compile/publish.ts'
 import { compileState } from './compile/state.ts'
-import type { Connectors } from './connectors/connector.ts'
+import { readStart } from './compile/sync-rows.ts'
+import { withdrawalsList } from './compile/withdrawals.ts'
+import type { Connector, Connectors } from './connectors/connector.ts'
 import { shownIn } from './ledger-views.ts'
+import type { Sync } from './project/project.ts'
 import { dropBuildTable } from './publish.ts'
 import { lastRun } from './sync/due.ts'
 import { sampleStatement } from './sync/plan-sample.ts'
-import { ledgerStatements } from './sync/statements.ts'
+import { isWhole, ledgerStatements, matchFields } from './sync/statements.ts'
 import { forgetSandbox, ledgerSchema } from './syncs.ts'
 
 /** Everything that a run may send to the warehouse, as readable files: one a model, one a sync, and three around them. */
@@ -57,26 +62,44 @@ export function scriptsOf(context: Context, connectors: Connectors): readonly Sc
       ],
     },
     ledgerScript(context),
-    withDrops(context, explainScript(context)),
+    withDrops(context, withAnswers(context, explainScript(context))),
     ...[...project.syncs.values()].flatMap((sync): Script[] => {
       const destination = project.destinations.get(sync.destination)
       const connector = destination && connectors.get(destination.type)
       if (connector === undefined) return []
       const { state: schema } = project.schemas
+      const told = entityTelling(sync)
       const parts = [
         { statements: ledgerStatements({ context, sync, schema, connector }) },
         {
           note: 'of a plan that is to be looked at, or sent later',
           statements: [
-            sampleStatement(context, schema, sync.name),
-            lastRun(context.dialect, schema, sync.name),
+            sampleStatement(context, ledgerTables(schema, sync.name), sync, undefined),
+            ...(told === undefined ? [] : [sampleStatement(context, ledgerTables(schema, sync.name), sync, told)]),
+            lastRun(context.dialect, ledgerTables(schema, sync.name)),
             dropBuildTable(context, keptPlanTable(project, sync.name)),
+            ...(sync.rows?.startAt === 'first_run' ? [readStart(ledgerTables(schema, sync.name))] : []),
           ],
         },
+        ...byHand(context, sync, connector),
       ]
       return [{ name: `syncs/${sync.name}`, title: `sync: ${sync.name} to ${sync.destination}`, parts }]
     }),
   ]
+}
+
+/** Where the destination has no act for those who may not be contacted. */
+function byHand(context: Context, sync: Sync, connector: Connector<unknown, unknown>): Script['parts'] {
+  if (sync.onWithdraw !== undefined || sync.mode === 'append' || isWhole({ connector, sync })) return []
+  const { state: schema } = context.project.schemas
+  const matches = matchFields({ context, sync, schema, connector })
+  const { statement } = withdrawalsList({
+    context,
+    sync,
+    tables: ledgerTables(schema, sync.name),
+    matchFields: matches,
+  })
+  return [{ note: 'where somebody is to be withdrawn by hand', statements: [statement] }]
 }
 
 /** What shows the ledger to readers. A run has also the syncs that the project no longer has, where they ever ran. */
@@ -89,6 +112,15 @@ function ledgerScript(context: Context): Script {
   })
   const { statement } = knownSyncs(context, ledgerTables(context.project.schemas.state, ''))
   return { name: 'ledger', title: 'what shows the ledger to readers', parts: [{ statements: [statement] }, ...parts] }
+}
+
+/** With what asks the published build about one person. */
+function withAnswers(context: Context, script: Script): Script {
+  const asked = [...context.project.entities.values()].map((entity) => ({
+    note: `cdp explain: traits and segments of a ${entity.name}`,
+    statements: answerStatements(context, entity),
+  }))
+  return { ...script, parts: [...script.parts, ...asked] }
 }
 
 /** With what drops the tables that only a diff makes; those of its build stand with `publish`. */

@@ -1,17 +1,22 @@
 import pLimit from 'p-limit'
 import type { Build } from './build.ts'
+import { readWithdrawals } from './catalog/withdrawals.ts'
 import type { Context } from './compile/context.ts'
 import { statement } from './compile/context.ts'
 import { layers } from './compile/layers.ts'
+import type { Key, Ms } from './connectors/connector.ts'
 import type { Environment, Request } from './environment.ts'
 import { asFailure } from './error.ts'
 import type { Accounts, OpenedSync } from './open.ts'
 import type { Project, Sync } from './project/project.ts'
 import type { Statement } from './sql/sql.ts'
+import { withNames } from './sync/by-hand.ts'
 import { type Draft, type DraftJob, draftSync } from './sync/draft.ts'
 import { dueSyncs } from './sync/due.ts'
 import { abandonSync, type PlannedSync, planSync, sendSync } from './sync/engine.ts'
+import { foreignKey } from './sync/foreign-key.ts'
 import type { KeptJob, SyncJob, SyncOutcome } from './sync/job.ts'
+import { lookAtKept } from './sync/kept.ts'
 import { outcomeOf } from './sync/outcome.ts'
 import { type SampledRow, samplePlan } from './sync/plan-sample.ts'
 import { openLedger } from './sync/sql-ledger.ts'
@@ -27,6 +32,8 @@ export interface SyncsJob {
   readonly request: Request
   readonly environment: Environment
   readonly runId: string
+  /** When the build began to read, by the monotonic clock; undefined = in an earlier process. */
+  readonly readAt?: Ms | undefined
   /** Plans by sync that are sent exactly as they were made before; undefined = new ones. */
   readonly kept?: ReadonlyMap<string, KeptJob> | undefined
   /** True: guards do not stop what is kept. */
@@ -55,6 +62,18 @@ export async function dueOf(
   return {
     accounts: { ...accounts, syncs: accounts.syncs.filter(({ sync }) => due.has(sync.name)) },
     waiting: syncs.filter(({ name }) => !due.has(name)).map((sync) => outcomeOf(sync, { status: 'not_due', ms: 0 })),
+  }
+}
+
+/**
+ * Looks whether every plan that was kept may still be sent, before the lease of any is taken: whoever takes one makes its
+ * plan stale. Throws CdpError `plan/stale`.
+ */
+export async function lookAtPlans(job: SyncsJob): Promise<void> {
+  await matchSandbox(job)
+  for (const opened of job.accounts.syncs) {
+    const kept = job.kept?.get(opened.sync.name)
+    if (kept !== undefined) await lookAtKept(jobOf(job, opened), kept)
   }
 }
 
@@ -88,7 +107,7 @@ export async function sendSyncs({ planned, elsewhere }: PlannedSyncs, job: Syncs
   }
   // A sync is asked for after those it waits for, so that their promises are there to be waited for.
   for (const each of inOrder(planned, accounts.syncs)) sent.set(each.job.name, send(each))
-  const done = await Promise.all(sent.values())
+  const done = await named(job, await Promise.all(sent.values()))
   return projectOrder(job, [...done, ...elsewhere])
 }
 
@@ -97,7 +116,32 @@ export async function previewSyncs(job: SyncsJob): Promise<readonly SyncOutcome[
   await matchSandbox(job)
   const outcomes: SyncOutcome[] = []
   for (const opened of job.accounts.syncs) outcomes.push((await draftSync(draftOf(job, opened))).outcome)
-  return projectOrder(job, [...outcomes, ...(await previewElsewhere(job))])
+  return projectOrder(job, [...(await named(job, outcomes)), ...(await previewElsewhere(job))])
+}
+
+/** The most people of one sync whom a report names. */
+const MOST_NAMED = 20
+
+/** Outcomes that name the people who are to be withdrawn by hand. */
+async function named(job: SyncsJob, outcomes: readonly SyncOutcome[]): Promise<readonly SyncOutcome[]> {
+  const { context, session, environment, build } = job
+  const told: SyncOutcome[] = []
+  for (const outcome of outcomes) {
+    const sync = outcome.withheld.listed > 0 ? context.project.syncs.get(outcome.name) : undefined
+    const request = {
+      ledger: ledgerSchema(context.project, job.request),
+      build: build.number,
+      connectors: environment.connectors,
+      most: MOST_NAMED,
+      showValues: false,
+    }
+    // Names are a help; what was sent is told without them, too.
+    const found = sync === undefined ? [] : await readWithdrawals(context, session, sync, request).catch(() => [])
+    const withdrawals = found.map(({ key, profile_id, why }) => ({ key, profile_id, why }))
+    const diagnostics = withNames(outcome.diagnostics, withdrawals, outcome.withheld.listed)
+    told.push(withdrawals.length === 0 ? outcome : { ...outcome, withdrawals, diagnostics })
+  }
+  return told
 }
 
 /** A draft, and a few rows of each kind in it. */
@@ -116,7 +160,9 @@ export async function draftSyncs(job: SyncsJob, keep: boolean): Promise<readonly
     const look = async () => {
       sample = await samplePlan({ ...job, schema: ledgerSchema(job.context.project, job.request) }, sync)
     }
-    drafts.push({ ...(await draftSync(draftOf(job, opened), { keep, look })), sync, sample })
+    const draft = await draftSync(draftOf(job, opened), { keep, look })
+    const [outcome = draft.outcome] = await named(job, [draft.outcome])
+    drafts.push({ ...draft, outcome, sync, sample })
   }
   const elsewhere = await previewElsewhere(job)
   const others = elsewhere.flatMap((outcome): readonly DraftedSync[] => {
@@ -146,7 +192,7 @@ async function previewElsewhere(job: SyncsJob): Promise<readonly SyncOutcome[]> 
 }
 
 function draftOf(job: SyncsJob, opened: OpenedSync): DraftJob {
-  return { ...planOf(job, opened), account: opened.account }
+  return { ...planOf(job, opened), account: opened.account, channel: opened.channel }
 }
 
 function jobOf(job: SyncsJob, opened: OpenedSync): SyncJob {
@@ -169,6 +215,7 @@ function planOf(
     schema: ledgerSchema(job.context.project, job.request),
     session,
     build: build.number,
+    now: typeof build.values.now === 'string' ? build.values.now : undefined,
     settlesWithin,
   })
   return {
@@ -176,10 +223,14 @@ function planOf(
     destination: sync.destination,
     onLeave: sync.onLeave,
     segment: sync.segment,
+    ifEmpty: new Set(sync.fields.flatMap(({ theirs, write }) => (write === 'if_empty' ? [theirs] : []))),
+    foldsKeys: connector.foldsKeys,
+    source: sync.rows?.source,
+    owns: sync.owned ? { keyText: (key: Key) => foreignKey({ project: context.project, sync }, key) } : undefined,
     guard: sync.guard,
     onMappingChange: sync.onMappingChange,
     onWithdraw: sync.onWithdraw,
-    consent: consentOf(context.project, sync),
+    consent: consentOf(job, sync),
     delivers: connector.delivers(sync.mode, sync.into),
     connector,
     into: sync.into,
@@ -188,18 +239,24 @@ function planOf(
     world: environment.world,
     runId,
     maxChanges: request.maxChanges,
+    wait: milliseconds(request.wait ?? sync.wait),
   }
 }
 
+function milliseconds(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000
+}
+
 /** Where the answers are that a sync asks for, in the words of the project. */
-function consentOf({ purposes }: Project, { purpose }: Sync): SyncJob['consent'] {
-  const feed = purposes.get(purpose ?? '')?.feed
+function consentOf({ context, kept, readAt }: SyncsJob, { name, purpose }: Sync): SyncJob['consent'] {
+  const feed = context.project.purposes.get(purpose ?? '')?.feed
   if (purpose === undefined || feed === undefined) return undefined
   const { source, maxAge } = feed
   return {
     purpose,
     source,
     maxAge: maxAge === undefined ? '' : `${maxAge.amount} ${maxAge.unit}${maxAge.amount === 1 ? '' : 's'}`,
+    readAt: kept?.has(name) ? undefined : readAt,
   }
 }
 
@@ -238,8 +295,9 @@ function inOrder(planned: readonly PlannedSync[], opened: readonly OpenedSync[])
     .map(({ each }) => each)
 }
 
-function projectOrder<T extends { readonly name: string }>(
-  { context }: SyncsJob,
+/** Outcomes in the order of the project. */
+export function projectOrder<T extends { readonly name: string }>(
+  { context }: Pick<SyncsJob, 'context'>,
   outcomes: readonly T[],
 ): readonly T[] {
   const names = [...context.project.syncs.keys()]

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEnvironment } from '../../src/commands/world.ts'
 import type { Environment, Request } from '../../src/environment.ts'
-import { run, test as unitTests } from '../../src/pipeline.ts'
+import { run } from '../../src/pipeline.ts'
 import { readProject } from '../../src/project/read.ts'
+import { test as unitTests } from '../../src/tests.ts'
 import { type Copy, copyProject } from '../../test/support/cli.ts'
 
 describe('audiences', () => {

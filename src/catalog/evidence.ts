@@ -1,8 +1,8 @@
 import { EXPLAINED_PAGE } from '../compile/identity/explain.ts'
 import type { Source } from '../project/project.ts'
 import type { Values } from '../sql/sql.ts'
+import { listed } from '../sync/listed.ts'
 import { type OpenGraph, strengthOf } from './graph.ts'
-import { listed } from './listed.ts'
 import type { Link } from './paths.ts'
 
 /** One identifier, as the published graph knows it. */

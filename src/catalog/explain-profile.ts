@@ -1,6 +1,6 @@
+import { listed } from '../sync/listed.ts'
 import { byStrength, byText, type Evidence, type Known, loadKnown, ownerOf, type Rows } from './evidence.ts'
 import type { OpenGraph } from './graph.ts'
-import { listed } from './listed.ts'
 import type { Shown } from './veil.ts'
 import type { Why } from './why.ts'
 

@@ -3,6 +3,7 @@ import { failure, nearest } from '../error.ts'
 import type { Entity, Project } from '../project/project.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 import { type Evidence, type Known, loadEvidence, loadKnown, ownerOf, WHOLE } from './evidence.ts'
+import { type Answers, type AnswersOf, answersFor } from './explain-answers.ts'
 import { type Apart, keptApart, type PathStep, pathBetween } from './explain-pair.ts'
 import { type ProfileFacts, profileFacts, type RecordFacts, recordFacts } from './explain-profile.ts'
 import { type OpenGraph, openGraph } from './graph.ts'
@@ -35,7 +36,7 @@ export interface Asked {
   readonly alias: string | null
 }
 
-interface AboutProfile {
+interface AboutProfile extends Answers {
   readonly answer: 'profile'
   readonly profile: ProfileFacts
 }
@@ -88,7 +89,9 @@ export async function readExplanation(
   const [one, other] = subjects
   if (one === undefined) throw new Error('nothing was asked')
   const { about, asked } =
-    other === undefined || isSameLone(one, other) ? await aboutOne(one) : await aboutTwo(one, other)
+    other === undefined || isSameLone(one, other)
+      ? await aboutOne(one, { ...request, build: published.build })
+      : await aboutTwo(one, other)
   const notes = [...new Set(subjects.flatMap(({ graph }) => graph.notes))]
   return { published, notes, asked, ...about }
 }
@@ -126,13 +129,20 @@ interface Answered<T> {
   readonly asked: readonly Asked[]
 }
 
-async function aboutOne(subject: Subject): Promise<Answered<AboutProfile | AboutIdentifier>> {
+async function aboutOne(
+  subject: Subject,
+  how: Pick<AnswersOf, 'build' | 'showValues'>,
+): Promise<Answered<AboutProfile | AboutIdentifier>> {
   const { graph, profile } = subject
   const evidence = await evidenceOf(subject)
   const why = await readWhy(graph, evidence.known.values())
   const asked = [askedOf(subject, why)]
-  if (profile !== undefined)
-    return { about: { answer: 'profile', profile: await profileFacts(graph, profile, evidence, why) }, asked }
+  if (profile !== undefined) {
+    const { context, session, entity } = graph
+    const facts = await profileFacts(graph, profile, evidence, why)
+    const answers = await answersFor({ ...how, context, session, entity }, profile.id)
+    return { about: { answer: 'profile', profile: facts, ...answers }, asked }
+  }
   const { rows, known, cut } = evidence
   return {
     about: {

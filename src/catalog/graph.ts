@@ -4,8 +4,8 @@ import { compileExplain, type ExplainStatements, evidenceSources } from '../comp
 import { publishedGraph } from '../compile/identity/explain-lookup.ts'
 import { blocksOf, graphState, rulesOf, seenState } from '../compile/identity/tables.ts'
 import type { Entity, Source } from '../project/project.ts'
+import { listed } from '../sync/listed.ts'
 import type { Session } from '../warehouses/warehouse.ts'
-import { listed } from './listed.ts'
 import { type Veil, veilOf } from './veil.ts'
 
 /** The published graph of an entity, ready to be asked. */

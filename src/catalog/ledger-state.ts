@@ -2,6 +2,7 @@ import type { Context } from '../compile/context.ts'
 import { statement } from '../compile/context.ts'
 import { metaQuery, waitsQuery } from '../compile/ledger-state.ts'
 import { ledgerTables } from '../compile/ledger-tables.ts'
+import { findLedger } from '../sync/find-ledger.ts'
 import { type SyncState, syncStates } from '../sync/states.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 
@@ -42,15 +43,11 @@ export async function readLedgerState(
     ? await session.first({ statement: statement('ledger', 'what it is', metaQuery(shared)) })
     : undefined
   const asked = [...project.syncs.values()].filter(({ name }) => syncs.has(name))
-  const states = await syncStates(
-    session,
-    ledger,
-    asked.map(({ name }) => name),
-  )
+  const states = await syncStates(session, ledger, asked)
   const found: SyncLedger[] = []
   for (const [index, sync] of asked.entries()) {
     const state = states[index]
-    const tables = ledgerTables(ledger, sync.name)
+    const { tables } = await findLedger(session, ledger, sync)
     const known = (await session.columns(tables.snapshot)) !== undefined
     const waits = statement('ledger of a sync', 'what its rows wait for', waitsQuery(dialect, tables))
     const row = known ? await session.first({ statement: waits }) : undefined

@@ -1,13 +1,14 @@
 import type { Context } from '../compile/context.ts'
 import { knownSyncs, rowsLog, runsLog, toldLog } from '../compile/ledger-log.ts'
 import { ledgerTables } from '../compile/ledger-tables.ts'
+import type { Connectors } from '../connectors/connector.ts'
 import { failure, nearest } from '../error.ts'
-import { isPersonal } from '../project/personal.ts'
-import type { Project } from '../project/project.ts'
+import { listed } from '../sync/listed.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 import { openGraphs } from './explain.ts'
-import { listed } from './listed.ts'
+import { publishedBuild } from './published.ts'
 import { findSubject } from './subject.ts'
+import { readWithdrawals, shownKey } from './withdrawals.ts'
 
 /** What runs did and what became of rows. The answer of `cdp log` and, with its heading, the document of `--json`. */
 export interface Log {
@@ -62,11 +63,13 @@ export const ROW_OUTCOMES = [
   'left',
   'removed',
   'owed',
+  'listed',
 ] as const
 
 export type RowOutcome = (typeof ROW_OUTCOMES)[number]
 
 export interface LogRequest {
+  readonly connectors: Connectors
   /** The schema of the ledger. */
   readonly ledger: string
   readonly sync: string | undefined
@@ -83,7 +86,13 @@ export interface LogRequest {
 export async function readLog(context: Context, session: Session, request: LogRequest): Promise<Log> {
   const syncs = await syncsNamed(context, session, request)
   const person = request.person === undefined ? undefined : await personNamed(context, session, request.person)
-  const rows = person || request.outcome ? await rowsOf(context, session, { ...request, syncs, ids: person?.ids }) : []
+  const asked = { ...request, syncs, ids: person?.ids }
+  const isListed = request.outcome === 'listed'
+  const rows = isListed
+    ? await withdrawalsOf(context, session, asked)
+    : person || request.outcome
+      ? await rowsOf(context, session, asked)
+      : []
   const runs = await runsOf(context, session, { ...request, syncs })
   const touched = new Set(rows.map(({ sync, last_run_id: run }) => `${sync} ${run}`))
   const isWanted = (run: LoggedRun) =>
@@ -98,15 +107,24 @@ export async function readLog(context: Context, session: Session, request: LogRe
 /** So many runs are looked through for those that are wanted. */
 const MOST_RUNS = 5_000
 
+/** A sync as the ledger calls it, and what its tables are called after. */
+interface Known {
+  readonly sync: string
+  readonly suffix: string
+}
+
 /** The syncs of the ledger, those that the project no longer has included. */
-async function syncsNamed(context: Context, session: Session, request: LogRequest): Promise<readonly string[]> {
+async function syncsNamed(context: Context, session: Session, request: LogRequest): Promise<readonly Known[]> {
   const tables = ledgerTables(request.ledger, '')
   const isThere = (await session.columns(tables.sync)) !== undefined
-  const known = isThere ? (await listed(session, knownSyncs(context, tables))).map(({ sync }) => sync).sort() : []
+  const all = isThere ? await listed(session, knownSyncs(context, tables)) : []
+  const known = all.map((one) => one.sync).sort()
   const { sync } = request
-  if (sync === undefined) return known
-  if (known.includes(sync)) return [sync]
-  if (context.project.syncs.has(sync)) return []
+  if (sync === undefined) return [...all].sort((a, b) => byText(a.sync, b.sync))
+  const named = (name: string | undefined) => all.filter((one) => one.sync === name)
+  if (known.includes(sync)) return named(sync)
+  // Of a sync that was renamed and has not run since: what it did before.
+  if (context.project.syncs.has(sync)) return named(context.project.syncs.get(sync)?.was)
   const close = nearest(sync, [...known, ...context.project.syncs.keys()])
   const fix = close === undefined ? undefined : `Did you mean "${close}"?`
   throw failure('project', 'ref/unknown-sync', `Sync "${sync}" is not defined, and never ran.`, fix)
@@ -128,15 +146,16 @@ async function personNamed(context: Context, session: Session, argument: string)
   return { entity: graph.entity.name, id: profile.id, ids: [profile.id, ...aliases.map((one) => one.profile_id)] }
 }
 
-type Asked = LogRequest & { readonly syncs: readonly string[] }
+type Asked = LogRequest & { readonly syncs: readonly Known[] }
 
 async function runsOf(context: Context, session: Session, asked: Asked): Promise<readonly LoggedRun[]> {
   if (asked.syncs.length === 0) return []
-  const values = { sync: asked.sync ?? null, since: asked.since ?? null, most: MOST_RUNS }
+  const sync = asked.sync === undefined ? null : (asked.syncs[0]?.sync ?? null)
+  const values = { sync, since: asked.since ?? null, most: MOST_RUNS }
   const runs = await listed(session, runsLog(context, ledgerTables(asked.ledger, '')), values)
   const told = new Map<string, Record<string, number>>()
   for (const sync of new Set(runs.map((run) => run.sync))) {
-    const tables = ledgerTables(asked.ledger, sync)
+    const tables = ledgerTables(asked.ledger, sync, asked.syncs.find((one) => one.sync === sync)?.suffix)
     if ((await session.columns(tables.ack)) === undefined) continue
     const fence = Math.min(...runs.filter((run) => run.sync === sync).map((run) => run.fence))
     for (const one of await listed(session, toldLog(context, tables), { fence })) {
@@ -166,8 +185,8 @@ async function rowsOf(
   const profiles = asked.ids === undefined ? null : JSON.stringify(asked.ids.map((id) => ({ profile_id: id })))
   const values = { profiles, label: labelOf(asked.outcome), most: asked.limit }
   const found: (LoggedRow & { readonly fence: number })[] = []
-  for (const sync of asked.syncs) {
-    const tables = ledgerTables(asked.ledger, sync)
+  for (const { sync, suffix } of asked.syncs) {
+    const tables = ledgerTables(asked.ledger, sync, suffix)
     if ((await session.columns(tables.snapshot)) === undefined) continue
     for (const { key_json, label, ...row } of await listed(session, rowsLog(context, tables), values)) {
       const key = shownKey(context.project, sync, key_json, asked.showValues)
@@ -178,17 +197,40 @@ async function rowsOf(
   return newest.map(({ fence: _, ...row }) => row)
 }
 
-/** The key of a row; what is personal, or of a sync that the project no longer has, is hidden. */
-function shownKey(project: Project, name: string, keyJson: string, open: boolean): Readonly<Record<string, string>> {
-  const sync = project.syncs.get(name)
-  const entity = project.entities.get(sync?.entity ?? '')
-  const isOpen = (theirs: string) => {
-    const trait = sync?.key.find((one) => one.theirs === theirs)?.trait
-    return open || (entity !== undefined && trait !== undefined && !isPersonal(project, entity, trait))
+/** People whom nobody but a human can take out, of the syncs that the project has, as the published build knows them. */
+async function withdrawalsOf(
+  context: Context,
+  session: Session,
+  asked: Asked & { readonly ids: readonly string[] | undefined },
+): Promise<readonly LoggedRow[]> {
+  const published = await publishedBuild(context, session)
+  const syncs = [...context.project.syncs.values()].filter(({ name, was }) =>
+    asked.syncs.some((one) => one.sync === name || one.sync === was),
+  )
+  const rows: LoggedRow[] = []
+  for (const sync of published === undefined ? [] : syncs) {
+    const request = { ...asked, build: published?.build ?? 0, most: asked.limit }
+    const found = await readWithdrawals(context, session, sync, request)
+    for (const { why, fence: _, ...row } of found)
+      if (asked.ids?.includes(row.profile_id ?? '') !== false)
+        rows.push({
+          ...row,
+          sync: sync.name,
+          outcome: 'listed',
+          hold_until: null,
+          next_retry_at: null,
+          failures: 0,
+          code: why,
+          message: WHY[why],
+        })
   }
-  const values = Object.entries(JSON.parse(keyJson) as Record<string, unknown>)
-  return Object.fromEntries(values.map(([theirs, value]) => [theirs, isOpen(theirs) ? String(value) : '[hidden]']))
+  return rows.slice(0, asked.limit)
 }
+
+const WHY = {
+  suppressed: 'Is suppressed, and must be withdrawn by hand.',
+  consent: 'Has not consented, and must be withdrawn by hand.',
+} as const
 
 function outcomeOf(label: string): RowOutcome {
   const word = wordOf(label)
@@ -218,6 +260,8 @@ function hasOutcome({ outcomes, counts }: LoggedRun, outcome: RowOutcome | undef
     case 'removed':
     case 'quarantined':
       return true
+    case 'listed':
+      return (counts.listed ?? 0) > 0
     case 'owed':
       return (counts.again ?? 0) > 0
     case 'refused':

@@ -74,6 +74,7 @@ function destinationFacts({ type, targets }: Destination): object {
 function syncFacts({
   destination,
   entity,
+  rows,
   segment,
   variant,
   mode,
@@ -84,5 +85,6 @@ function syncFacts({
   after,
 }: Sync): object {
   const theirs = fields.map((field) => field.theirs)
-  return { destination, entity, segment, variant, mode, on_leave: onLeave, key, fields: theirs, exclude, after }
+  const told = { destination, source: rows?.source, entity, segment, variant, mode, on_leave: onLeave, key }
+  return { ...told, fields: theirs, exclude, after }
 }

@@ -2,9 +2,12 @@ import type { Context } from '../compile/context.ts'
 import { statement } from '../compile/context.ts'
 import { publishedView, stateTable } from '../compile/names.ts'
 import { compileState } from '../compile/state.ts'
+import type { Connectors } from '../connectors/connector.ts'
 import { from, id, lines, type Sql, sql, type Table } from '../sql/sql.ts'
 import { type SyncState, syncStates } from '../sync/states.ts'
 import type { Session } from '../warehouses/warehouse.ts'
+import { publishedBuild } from './published.ts'
+import { readWithdrawals, type Withdrawal } from './withdrawals.ts'
 
 /** What readers see of a project, and what its ledger knows. */
 export interface Status {
@@ -23,6 +26,8 @@ export interface SyncStatus extends Pick<SyncState, 'name' | 'rows' | 'lease'> {
   readonly destination: string
   /** How the last run ended; `claimed` while it runs, or where it was cut off. Undefined before the first. */
   readonly last_run: LastRun | undefined
+  /** People whom the destination must not contact any more, and whom only a human can take out; at most 20. */
+  readonly withdrawals?: readonly Withdrawal[]
 }
 
 export interface LastRun extends Pick<NonNullable<SyncState['lastRun']>, 'event' | 'at' | 'counts' | 'detail'> {
@@ -33,23 +38,32 @@ export interface StatusRequest {
   /** Where the ledger lies: the state schema, or that of the sandbox. */
   readonly ledger: string
   readonly sandbox: boolean
+  readonly connectors: Connectors
 }
+
+/** The most withdrawals that a status tells of one sync; `cdp log --outcome listed` tells more. */
+const MOST = 20
 
 /** Reads only. What was never published or never ran is left out, or empty. */
 export async function readStatus(context: Context, session: Session, request: StatusRequest): Promise<Status> {
   const { project } = context
   const syncs = [...project.syncs.values()]
-  const states = await syncStates(
-    session,
-    request.ledger,
-    syncs.map(({ name }) => name),
-  )
+  const states = await syncStates(session, request.ledger, syncs)
+  const last = await publishedBuild(context, session)
+  const statuses: SyncStatus[] = []
+  for (const [at, state] of states.entries()) {
+    const sync = syncs[at]
+    const asks = last !== undefined && sync !== undefined && (state.lastRun?.counts.listed ?? 0) > 0
+    const more = { ...request, build: last?.build ?? 0, most: MOST, showValues: false }
+    const withdrawals = asks ? await readWithdrawals(context, session, sync, more) : []
+    statuses.push({ ...syncStatus(state, sync?.destination ?? ''), ...(withdrawals.length > 0 && { withdrawals }) })
+  }
   return {
     target: project.target.name,
     sandbox: request.sandbox,
     published: await published(context, session),
     models: await modelRows(context, session),
-    syncs: states.map((state, index) => syncStatus(state, syncs[index]?.destination ?? '')),
+    syncs: statuses,
   }
 }
 

@@ -4,9 +4,9 @@ import { NOT_VALID } from '../compile/identity/window.ts'
 import { hasRowNodes, rowType } from '../compile/rows.ts'
 import { type CdpError, failure, nearest } from '../error.ts'
 import type { IdentifierType } from '../project/project.ts'
+import { listed } from '../sync/listed.ts'
 import type { Known } from './evidence.ts'
 import type { OpenGraph } from './graph.ts'
-import { listed } from './listed.ts'
 
 /** What an argument names: an identifier or a profile id. */
 export interface Subject {

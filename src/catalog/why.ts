@@ -1,9 +1,9 @@
 import { A_MEMBER } from '../compile/identity/explain-fanout.ts'
 import { LONGEST } from '../compile/rows.ts'
 import type { Block, Entity } from '../project/project.ts'
+import { listed } from '../sync/listed.ts'
 import type { Known } from './evidence.ts'
 import { type OpenGraph, strengthOf } from './graph.ts'
-import { listed } from './listed.ts'
 
 /** Says of an identifier why it joins nobody, as the end of a sentence; null for one that joins. */
 export type Why = (one: Known) => string | null

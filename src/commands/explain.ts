@@ -1,4 +1,4 @@
-import { explain as explained } from '../pipeline.ts'
+import { explain as explained } from '../answers.ts'
 import { atDesk, type Call, heading } from './command.ts'
 import { printExplanation } from './print-explain.ts'
 import { remindOfValues, type ShowValues, showsValues } from './show-values.ts'

@@ -1,4 +1,4 @@
-import { identityBridges, identityDiff, identityShared } from '../pipeline.ts'
+import { identityBridges, identityDiff, identityShared } from '../answers.ts'
 import { atDesk, type Call, heading } from './command.ts'
 import { limitOf } from './options.ts'
 import { printBridges } from './print-bridges.ts'

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Request } from '../environment.ts'
 import { CdpError, type Diagnostic, problem } from '../error.ts'
+import { lengthOf, parseDuration } from '../project/time.ts'
 import { LOG_LEVELS, type LogLevel } from './progress.ts'
 
 /** The options that every command of a project takes, as they were written. */
@@ -21,6 +22,7 @@ export interface Options {
   readonly fullRefresh?: boolean
   readonly maxChanges?: string
   readonly due?: boolean
+  readonly wait?: string
 }
 
 /** What the options ask for. Throws CdpError `command/arguments` with everything that cannot stand. */
@@ -37,6 +39,7 @@ export async function requestOf(options: Options): Promise<Request> {
     dryRun: options.dryRun ?? false,
     fullRefresh: options.fullRefresh ?? false,
     due: options.due ?? false,
+    wait: secondsOf('--wait', options.wait, problems),
     maxChanges: wholeNumber('--max-changes', options.maxChanges, 0, problems),
     threads: wholeNumber('--threads', options.threads, 1, problems),
   }
@@ -102,6 +105,16 @@ function timeOf(text: string | undefined, problems: Diagnostic[]): string | unde
   if (text === undefined || (INSTANT.test(text) && !Number.isNaN(Date.parse(text)))) return text
   problems.push(wrong(`"${text}" in --now is no time with a zone.`, 'Write it like 2026-11-01T08:00:00Z.'))
   return undefined
+}
+
+/** A duration in seconds. */
+function secondsOf(option: string, text: string | undefined, problems: Diagnostic[]): number | undefined {
+  if (text === undefined || text === '0') return text === undefined ? undefined : 0
+  const duration = parseDuration(text)
+  const seconds = duration && lengthOf(duration)
+  if (seconds === undefined)
+    problems.push(wrong(`"${text}" in ${option} is no duration.`, `Write it like ${option} 10m.`))
+  return seconds
 }
 
 function wholeNumber(

@@ -1,4 +1,4 @@
-import { preview as previewed } from '../pipeline.ts'
+import { preview as previewed } from '../answers.ts'
 import { atDesk, type Call, heading } from './command.ts'
 import { masked, printPreview } from './print-preview.ts'
 

@@ -3,6 +3,7 @@ import type { Apart, PathStep } from '../catalog/explain-pair.ts'
 import type { Event, IdentifierFacts, ProfileFacts, RecordFacts, Refused } from '../catalog/explain-profile.ts'
 import type { Shown } from '../catalog/veil.ts'
 import { type Column, count, number, type Paper, table, visible, wrap } from './layout.ts'
+import { printAnswers } from './print-answers.ts'
 import { section } from './print-run.ts'
 
 /** An explanation as a person reads it; long lists are cut, `--json` holds them whole. */
@@ -51,7 +52,8 @@ function answer(explanation: Explanation, page: Paper): readonly string[] {
   }
 }
 
-function aboutProfile({ profile, asked }: Answer<'profile'>, page: Paper): readonly string[] {
+function aboutProfile(explanation: Answer<'profile'>, page: Paper): readonly string[] {
+  const { profile, asked } = explanation
   const { identifiers, records, history, refused, aliases } = profile
   const rows = records.reduce((sum, one) => sum + one.rows, 0)
   const facts = [count(profile.joined, 'identifier'), `${count(rows, 'row')}${profile.cut ? ' of those read' : ''}`]
@@ -65,6 +67,7 @@ function aboutProfile({ profile, asked }: Answer<'profile'>, page: Paper): reado
     '',
     ...section('Identifiers', identifierLines(identifiers, page), page),
     ...section('Records', recordLines(records, page), page),
+    ...printAnswers(explanation, page),
     ...section(
       'Kept apart',
       few(refused, 10, (one) => refusedLines(one, page), page),

@@ -1,5 +1,5 @@
-import type { PlannedSyncReport, PlanReport } from '../plan-report.ts'
-import type { SampledRow } from '../sync/plan-sample.ts'
+import type { Json } from '../connectors/connector.ts'
+import type { PlannedSyncReport, PlanReport, ShownRow } from '../plan-report.ts'
 import { clip, count, number, type Paper, type Style, visible, wrap } from './layout.ts'
 import { guardWords } from './print-guard.ts'
 import { printBuilt, printEnding, printProblems, section, WITHHELD } from './print-run.ts'
@@ -32,7 +32,7 @@ function sync(one: PlannedSyncReport, page: Paper): readonly string[] {
   const { creates, updates, removes, unchanged, estimate } = one
   const say = (text: string) => wrap(text, page.width, '    ', '      ')
   const moved = [
-    `${number(creates)} enter`,
+    `${number(creates)} ${one.source === undefined ? '' : `${creates === 1 ? 'row' : 'rows'} of ${visible(one.source)} `}enter`,
     `${number(updates)} change`,
     `${number(removes)} leave`,
     `${number(unchanged)} stay as they are`,
@@ -45,6 +45,7 @@ function sync(one: PlannedSyncReport, page: Paper): readonly string[] {
       '  ',
       '    ',
     ),
+    ...(one.strangers === undefined ? [] : say(`${number(one.strangers)} of those who leave cdp never sent`)),
     ...(estimate === undefined || estimate.calls === 0 ? [] : say(costOf(estimate))),
     ...(withheld.length === 0 ? [] : say(`not sent on purpose: ${withheld.join(', ')}`)),
     ...(one.invalid === 0 ? [] : say(`${count(one.invalid, 'row')} with an empty or double key, never sent`)),
@@ -59,14 +60,25 @@ function costOf({ calls, minutes }: NonNullable<PlannedSyncReport['estimate']>):
 }
 
 const SIGNS = { create: ['+', 'green'], update: ['~', 'yellow'], remove: ['-', 'red'] } as const satisfies Record<
-  SampledRow['op'],
+  ShownRow['op'],
   readonly [string, Style]
 >
 
-function sampled({ op, key, fields, profile_id: profile }: SampledRow, page: Paper): string {
+function sampled({ op, act, key, fields, before, changed, profile_id: profile }: ShownRow, page: Paper): string {
   const [sign, style] = SIGNS[op]
-  const values = Object.entries({ ...key, ...fields }).map(
-    ([name, value]) => `${visible(name)}: ${visible(typeof value === 'string' ? value : JSON.stringify(value))}`,
-  )
-  return `${page.paint(style, sign)} ${visible(profile ?? '')}  ${values.join(', ')}`
+  const of = (values: ShownRow['fields']) =>
+    Object.entries(values).map(([name, value]) => `${visible(name)}: ${said(value)}`)
+  // What stays as it is is no news.
+  const values =
+    changed === null
+      ? of(fields)
+      : changed.map((name) => `${visible(name)}: ${said(before?.[name])} → ${said(fields[name])}`)
+  const why = act === 'withdraw' ? ['may no longer be contacted'] : []
+  const who = profile === null ? '' : `${visible(profile)}  `
+  return `${page.paint(style, sign)} ${who}${[...of(key), ...values, ...why].join(', ')}`
+}
+
+function said(value: Json | undefined): string {
+  if (value === undefined) return '(not sent)'
+  return visible(typeof value === 'string' ? value : JSON.stringify(value))
 }

@@ -164,6 +164,7 @@ function remarks(one: SyncOutcome, page: Paper): readonly string[] {
   const say = (text: string) => wrap(`${visible(one.name)}: ${visible(text)}`, page.width, '  ', '    ')
   return [
     ...guardWords(one).flatMap(say),
+    ...(one.strangers === undefined ? [] : say(`${count(one.strangers, 'row')} to remove that cdp never sent`)),
     ...(one.withheld.held === 0
       ? []
       : say(`${count(one.withheld.held, 'row')} held back: refused before, or not sure yet`)),

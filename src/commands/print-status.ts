@@ -1,4 +1,5 @@
 import type { Status } from '../catalog/status.ts'
+import { withdrawalText } from '../sync/by-hand.ts'
 import { type Column, count, duration, number, type Paper, type Style, table, visible, wrap } from './layout.ts'
 import { section } from './print-run.ts'
 
@@ -60,12 +61,16 @@ function syncs({ syncs: all }: Status, now: Date, page: Paper): readonly string[
 
 const ENDED: Readonly<Record<string, string>> = { done: 'ok', claimed: 'running, or cut off' }
 
-function remarks({ name, lease, last_run: lastRun }: Sync, page: Paper): readonly string[] {
+function remarks(
+  { name, destination, lease, last_run: lastRun, withdrawals = [] }: Sync,
+  page: Paper,
+): readonly string[] {
   const say = (text: string) => wrap(`${visible(name)}: ${visible(text)}`, page.width, '  ', '    ')
   const again = lastRun?.counts.again ?? 0
   return [
     ...(lease === undefined ? [] : say(`held by ${lease.holder}, at the latest until ${lease.until}`)),
     ...(lastRun?.detail === undefined ? [] : say(lastRun.detail)),
+    ...withdrawals.flatMap((one) => say(`to be withdrawn at ${destination} by hand: ${withdrawalText(one)}`)),
     ...(again === 0 ? [] : say(`${count(again, 'row')} owed when its last run ended`)),
   ]
 }

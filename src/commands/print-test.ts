@@ -1,7 +1,8 @@
 import type { TestReport } from '../test-report.ts'
-import type { DecidedLine, FoundRows, UnitFailure, UnitOutcome } from '../testing/outcome.ts'
-import { count, duration, type Paper, type Style, visible, wrap } from './layout.ts'
+import type { UnitFailure, UnitOutcome } from '../testing/outcome.ts'
+import { count, duration, type Paper, visible, wrap } from './layout.ts'
 import { printDataTests } from './print-data-test.ts'
+import { printDecided, told } from './print-decided.ts'
 import { printPair } from './print-explain.ts'
 import { section } from './print-run.ts'
 
@@ -59,14 +60,10 @@ function said(failure: UnitFailure): string {
   }
 }
 
-function told(value: string | null): string {
-  return value === null ? 'null' : value === '' ? "''" : value
-}
-
 function details(failure: UnitFailure, page: Paper): readonly string[] {
   switch (failure.kind) {
     case 'member':
-      if (failure.decided.length > 0) return failure.decided.flatMap((one) => line(one, page, '      '))
+      if (failure.decided.length > 0) return failure.decided.flatMap((one) => printDecided(one, page, '      '))
       if (failure.got === 'in') return []
       return wrap('Every line is true; split, holdout, limit or waterfall leave this person out.', page.width, '      ')
     case 'same':
@@ -81,44 +78,6 @@ function details(failure: UnitFailure, page: Paper): readonly string[] {
     case 'trait':
       return []
   }
-}
-
-/** A line of a segment, what it is for the person, and the values that made it so. */
-function line(one: DecidedLine, page: Paper, indent: string): readonly string[] {
-  const verdict = one.verdict === null ? 'null' : String(one.verdict)
-  const where = page.paint('dim', visible(`${one.file}:${one.line}`))
-  const deeper = `${indent}  `
-  const values = one.values.map(({ name, value }) => `${name} = ${told(value)}`)
-  return [
-    ...wrap(
-      `${where}  ${visible(one.text)}  is ${page.paint(STYLES[verdict] ?? 'red', verdict)}`,
-      page.width,
-      indent,
-      deeper,
-    ),
-    ...values.flatMap((value) => wrap(visible(value), page.width, deeper)),
-    ...one.rows.flatMap((found) => rows(found, page, deeper)),
-    ...one.inner.flatMap((inner) => line(inner, page, deeper)),
-  ]
-}
-
-const STYLES: Readonly<Record<string, Style>> = { true: 'green', false: 'red', null: 'yellow' }
-
-const MOST = 5
-
-function rows({ source, found }: FoundRows, page: Paper, indent: string): readonly string[] {
-  if (found.length === 0) return wrap(visible(`no row of ${source}`), page.width, indent)
-  const shown = found.slice(0, MOST).flatMap((row) => {
-    const cells = Object.entries(row).map(([name, value]) => `${name} = ${told(value)}`)
-    return wrap(
-      visible(`a row of ${source}${cells.length === 0 ? '' : `: ${cells.join(', ')}`}`),
-      page.width,
-      indent,
-      `${indent}  `,
-    )
-  })
-  const more = found.length - MOST
-  return more > 0 ? [...shown, `${indent}and ${count(more, 'more row')}`] : shown
 }
 
 function summary({ tests, ms }: TestReport, page: Paper): readonly string[] {

@@ -90,6 +90,7 @@ function addPlanning(program: Command, add: Add): void {
     (await import('./plan.ts')).plan(call),
   )
     .option('-o, --output <file>', 'keep the plan for 48 hours, and write the file that cdp apply takes')
+    .option('--html [file]', 'write a page for those who review it (default .cdp/plan.html)')
     .option('--sandbox', 'against emulated vendors on this machine instead of the real ones')
     .option('--full-refresh', 'read every source whole and solve identity anew; ids stay')
     .option('--max-changes <number>', 'at most so many creates and updates, and no removals')
@@ -98,6 +99,7 @@ function addPlanning(program: Command, add: Add): void {
     (await import('./plan.ts')).apply(call),
   )
     .argument('<plan>', 'the file that cdp plan -o wrote')
+    .option('--wait <duration>', 'how long to wait for jobs of vendors, such as 10m; default: as syncs say, else 2m')
     .option('--override <plan id>', 'go on although guards speak against it; this is remembered')
 }
 
@@ -108,8 +110,11 @@ function addExplanations(program: Command, add: Add): void {
       .option('--entity <name>', 'only this entity')
       .option('--show-values', 'show personal values, on a terminal only')
   shows(
-    add(program, 'explain', 'say why records are one person, or are not', async (call) =>
-      (await import('./explain.ts')).explain(call),
+    add(
+      program,
+      'explain',
+      'show a person: records, traits, segments with the line that decided; of two, what ties or parts them',
+      async (call) => (await import('./explain.ts')).explain(call),
     )
       .argument('<identifier>', 'a profile id, type:value, or a value')
       .argument('[other]', 'another one: the records that tie the two, or what keeps them apart'),
@@ -175,6 +180,7 @@ function runOptions(command: Command): Command {
     .option('--dry-run', 'build and plan, but publish and send nothing')
     .option('--due', 'only syncs whose `every:` has passed since their last run; nothing where none is due')
     .option('--full-refresh', 'read every source whole and solve identity anew; ids stay')
+    .option('--wait <duration>', 'how long to wait for jobs of vendors, such as 10m; default: as syncs say, else 2m')
     .option('--max-changes <number>', 'send at most so many creates and updates, and no removals')
 }
 

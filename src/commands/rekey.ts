@@ -10,6 +10,12 @@ export function rekey(call: Call): Promise<number> {
     else
       screen.print([
         `Nothing was sent. ${count(found.moved, 'row')} of "${visible(found.sync)}" moved to the new key.`,
+        ...(found.moved === 0
+          ? []
+          : [
+              `Nobody looked whether "${visible(found.destination)}" knows them by the new key; if it does not, the next changes become rows of their own there.`,
+              `Where it can be read back, "cdp verify ${visible(found.sync)}" tells.`,
+            ]),
         ...(found.left === 0
           ? []
           : [

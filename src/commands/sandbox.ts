@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path'
-import { sandboxContents } from '../pipeline.ts'
+import { sandboxContents } from '../answers.ts'
 import { atDesk, type Call, heading } from './command.ts'
 import { visible } from './layout.ts'
 import { printHeld } from './print-sandbox.ts'

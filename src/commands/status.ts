@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { status as readStatus } from '../answers.ts'
 import { CdpError } from '../error.ts'
-import { status as readStatus } from '../pipeline.ts'
 import type { Report } from '../report.ts'
 import { atDesk, type Call, type Desk, heading } from './command.ts'
 import { printRun } from './print-run.ts'

@@ -1,4 +1,4 @@
-import { test as tested } from '../pipeline.ts'
+import { test as tested } from '../tests.ts'
 import { atDesk, type Call } from './command.ts'
 import { printTests } from './print-test.ts'
 import { remindOfValues, type ShowValues, showsValues } from './show-values.ts'

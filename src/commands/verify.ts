@@ -28,7 +28,12 @@ export function reconcile(call: Call): Promise<number> {
     const owed = found.differs + found.missing
     const code = owed > 0 ? 3 : 0
     if (call.options.json) screen.document({ ...heading('reconcile', code), ...found, errors: [] })
-    else screen.print([...tally(found), ...(owed === 0 ? [] : [`The next run sends ${count(owed, 'row')} again.`])])
+    else
+      screen.print([
+        ...tally(found),
+        ...uncompared(found),
+        ...(owed === 0 ? [] : [`The next run sends ${count(owed, 'row')} again.`]),
+      ])
     return code
   })
 }
@@ -45,15 +50,25 @@ function tally(
   ]
 }
 
-function estimate({ rows, synced, comparable, wrong }: Verified): readonly string[] {
+function estimate(found: Verified): readonly string[] {
+  const { rows, comparable, wrong } = found
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`
-  const rest = synced - comparable
   return [
     ...(rows === 0
       ? []
       : [
           `Wrong: ${percent(wrong.share)} of ${count(comparable, 'row')}, at 95 % between ${percent(wrong.low)} and ${percent(wrong.high)}.`,
         ]),
-    ...(rest === 0 ? [] : [`${count(rest, 'row')} cannot be compared: their data changed, or they left.`]),
+    ...uncompared(found),
+  ]
+}
+
+/** What was acknowledged is known as a fingerprint: it can be compared only while it is what would be sent. */
+function uncompared({ synced, comparable }: Pick<Verified, 'synced' | 'comparable'>): readonly string[] {
+  const rest = synced - comparable
+  if (rest === 0) return []
+  const why = 'their data or fields have changed since, they have left, or a request may still take effect'
+  return [
+    `${count(rest, 'acknowledged row')} ${rest === 1 ? 'was' : 'were'} not compared: ${why}. The next run settles them; then look again.`,
   ]
 }

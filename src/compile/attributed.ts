@@ -8,8 +8,8 @@ import { addIdentified, firstOf, hasRowNodes, identifierColumns, marks, rowType 
 /**
  * Adds the step that names each row's profile: that of its strongest identifier which is known to the graph. Rows of
  * a source without identifiers belong to the profile of their parent (`belongs_to`). The row keeps its columns and
- * gains `cdp_profile_id` and the profile's number, `cdp_profile` (null: unattributed). `rows`: where the rows of a source
- * with identifiers are selected from, if not all of them are meant.
+ * gains `cdp_profile_id` and the profile's number, `cdp_profile` (null: unattributed). `rows`: where the rows of the
+ * source are selected from, if not all of them are meant.
  */
 export function addAttributed(
   steps: Steps,
@@ -19,7 +19,8 @@ export function addAttributed(
   rows: Sql = relation(context, source),
 ): Sql | undefined {
   const columns = identifierColumns(source, entity)
-  if (columns.length === 0 && !hasRowNodes(source, entity)) return addThroughParent(steps, context, source, entity)
+  if (columns.length === 0 && !hasRowNodes(source, entity))
+    return addThroughParent(steps, context, source, entity, rows)
   const identified = addIdentified(steps, context, source, entity, rows)
   const lookups = columns.map((one, index) => ({
     alias: `lookup_${index + 1}`,
@@ -89,7 +90,7 @@ export function isAttributed(context: Context, source: Source, entity: Entity): 
   )
 }
 
-function addThroughParent(steps: Steps, context: Context, source: Source, entity: Entity): Sql | undefined {
+function addThroughParent(steps: Steps, context: Context, source: Source, entity: Entity, rows: Sql): Sql | undefined {
   const link = parentWithPeople(context, source, entity)
   if (link === undefined || link.parent.key === undefined) return undefined
   const parents = addAttributed(steps, context, link.parent, entity)
@@ -115,7 +116,7 @@ function addThroughParent(steps: Steps, context: Context, source: Source, entity
     sql`
       select
         ${lines([sql`s.*`, ...marks(context, source), sql`owner.cdp_profile`, sql`owner.cdp_profile_id`])}
-      from ${relation(context, source)} as s
+      from ${rows} as s
       left join ${owners} as owner on owner.cdp_key = ${column('s', link.through)}`,
   )
 }

@@ -36,7 +36,7 @@ export function addBarred(steps: Steps, context: Context, entity: Entity, contac
         select profile_id, 'suppressed' as reason
         from ${suppressed}`,
     )
-  return addConsents(steps, context, entity, { purpose, traits: contact.traits, suppressed, prefix })
+  return addConsents(steps, context, entity, suppressed, { purpose, traits: contact.traits, prefix })
 }
 
 /** Where traits and segments are columns, too: may the person be contacted for the purpose? Never null. */
@@ -44,11 +44,13 @@ export function mayColumn(purpose: string): string {
   return `cdp_may_${purpose}`
 }
 
-interface Asked {
+/** Where it stands who said what. */
+export interface Asked {
   readonly purpose: Purpose
   readonly traits: readonly string[]
-  readonly suppressed: Sql
   readonly prefix: string
+  /** What was said, with the columns of `answersQuery`; undefined = as the build read it. */
+  readonly answers?: Sql
 }
 
 /** A value that a profile is known by, and the step of what was said of such values. */
@@ -59,37 +61,50 @@ interface Value {
   readonly consents: Sql
 }
 
-function addConsents(steps: Steps, context: Context, entity: Entity, asked: Asked): Sql {
-  const { purpose, prefix, suppressed } = asked
-  const values = valuesOf(steps, context, entity, asked)
-  const people = steps.add(
-    `${prefix}said`,
-    'what was said of whole people: the last yes and the last no (one row a profile)',
-    saidOfPeople(context, entity, purpose, distinctTypes(values)),
-  )
-  const phones = values.some(({ type }) => type.normalise === 'phone') ? addPhones(steps, context, prefix) : undefined
+function addConsents(steps: Steps, context: Context, entity: Entity, suppressed: Sql, asked: Asked): Sql {
+  const said = addSaid(steps, context, entity, asked)
   return steps.add(
-    `${prefix}barred`,
+    `${asked.prefix}barred`,
     'who may not be contacted: suppressed, or without a yes that no later no revokes (at most one row a profile)',
     sql`
       select
         p.profile_id,
         case when x.profile_id is not null then 'suppressed' else 'consent' end as reason
       from ${from(profileTable(context.project, entity.name))} as p
-      ${stacked([
-        sql`left join ${suppressed} as x on x.profile_id = p.profile_id`,
-        sql`left join ${people} as c on c.profile_id = p.profile_id`,
-        ...values.flatMap((value) => joinsOf(context, entity, value, phones)),
-      ])}
-      where x.profile_id is not null or not (${isAllowed(context, values)})`,
+      ${stacked([sql`left join ${suppressed} as x on x.profile_id = p.profile_id`, ...said.joins])}
+      where x.profile_id is not null or not (${said.isAllowed})`,
   )
+}
+
+/** Joins of at most one row each to a profile `p`, and whether they say that it may be contacted: never null. */
+export function addSaid(
+  steps: Steps,
+  context: Context,
+  entity: Entity,
+  asked: Asked,
+): { readonly joins: readonly Sql[]; readonly isAllowed: Sql } {
+  const { purpose, prefix, answers } = asked
+  const values = valuesOf(steps, context, entity, asked)
+  const people = steps.add(
+    `${prefix}said`,
+    'what was said of whole people: the last yes and the last no (one row a profile)',
+    saidOfPeople(context, entity, purpose, distinctTypes(values), answers),
+  )
+  const phones = values.some(({ type }) => type.normalise === 'phone') ? addPhones(steps, context, prefix) : undefined
+  return {
+    joins: [
+      sql`left join ${people} as c on c.profile_id = p.profile_id`,
+      ...values.flatMap((value) => joinsOf(context, entity, value, phones)),
+    ],
+    isAllowed: isAllowed(context, values),
+  }
 }
 
 function valuesOf(
   steps: Steps,
   context: Context,
   entity: Entity,
-  { purpose, traits, prefix }: Asked,
+  { purpose, traits, prefix, answers }: Asked,
 ): readonly Value[] {
   const named = traits.flatMap((trait) => {
     const type = identifierOf(context, entity, trait)
@@ -106,7 +121,7 @@ function valuesOf(
       steps.add(
         `${prefix}said_of_${type.name}`,
         `what was said of each ${type.name} alone (one row a value)`,
-        saidOfValues(context, entity, purpose, type),
+        saidOfValues(context, entity, purpose, type, answers),
       ),
     ]),
   )

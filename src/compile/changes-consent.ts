@@ -13,7 +13,7 @@ import { suppressedQuery, suppressionState, suppressionTable } from './suppressi
 export function addConsentCounts(steps: Steps, { context, sync, tables }: ChangesOf): Sql | undefined {
   const { dialect, project } = context
   const purpose = project.purposes.get(sync.purpose ?? '')
-  const entity = project.entities.get(sync.entity)
+  const entity = project.entities.get(sync.entity ?? '')
   if (purpose?.feed === undefined || entity === undefined) return undefined
   const { maxAge } = purpose.feed
   const isOld =
@@ -24,7 +24,7 @@ export function addConsentCounts(steps: Steps, { context, sync, tables }: Change
     sql`
       select coalesce(sum(a.answers), 0) as answers, ${isOld ?? sql`false`} as is_stale
       from ${from(clockTable(project))} as clock
-      left join ${from(consentTable(context, sync.entity))} as a on a.feed = ${feedNumber(context, entity, purpose)}`,
+      left join ${from(consentTable(context, entity.name))} as a on a.feed = ${feedNumber(context, entity, purpose)}`,
   )
   const isYes = sql`coalesce(granted_at > denied_at, granted_at is not null)`
   steps.add(
@@ -77,8 +77,13 @@ export function freshStatement(context: Context): Statement {
  */
 export function revokedStatement({ context, sync, tables }: ChangesOf): Statement {
   const { dialect, project } = context
-  const entity = project.entities.get(sync.entity)
-  if (entity === undefined) throw new Error(`entity ${sync.entity} was not resolved`)
+  const entity = project.entities.get(sync.entity ?? '')
+  if (entity === undefined)
+    return statement(
+      'find revoked',
+      'rows that belong to nobody are revoked by nobody',
+      sql`select ${dialect.cast(sql`null`, 'text')} as seqs`,
+    )
   const steps = new Steps()
   const suppressed = steps.add(
     'suppressed',

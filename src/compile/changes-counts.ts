@@ -39,6 +39,7 @@ export function countsQuery(of: ChangesOf): Sql {
         ${count(sql`verdict = 'owed' and op = 'remove'`)} as owed_removes,
         ${count(sql`act = 'withdraw' and verdict in ('remove', 'owed')`)} as withdraws,
         ${count(sql`verdict = 'listed'`)} as listed,
+        ${count(sql`act = 'foreign' and verdict in ('remove', 'owed')`)} as strangers,
         ${count(sql`verdict in (${marks()})`)} as marks,
         ${count(sql`verdict = 'rebased'`)} as rebased,
         ${count(sql`in_audience and copies = 1 and verdict not in (${marks()})`)} as busy,

@@ -1,8 +1,9 @@
-import { builtInColumns, traitColumns } from '../project/columns.ts'
 import type { FieldValue, Project, Sync, SyncField } from '../project/project.ts'
+import { syncColumns } from '../project/sync-columns.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { column, join, type Sql, sql, text } from '../sql/sql.ts'
 import { printExpression } from './expression.ts'
+import type { LedgerTables } from './ledger-tables.ts'
 import type { PrintContext } from './print-context.ts'
 
 /** U+001F cannot stand in a name, and hardly in a value: parts stay apart, ('a', 'bc') from ('ab', 'c'). */
@@ -12,7 +13,7 @@ const UNIT = '\u001f'
 export interface Sent {
   readonly name: string
   readonly onNull: 'skip' | 'clear'
-  readonly write: 'always' | 'on_create'
+  readonly write: 'always' | 'on_create' | 'if_empty'
   /** JSON text, null for null. */
   readonly json: Sql
   /** The text that the fingerprint is made of, null for null. */
@@ -31,21 +32,27 @@ export function sentFields(sync: Pick<Sync, 'fields'>, print: PrintContext): rea
 
 /** The key of a row `p` of the audience as the JSON text of an object; null where any part of it is null. */
 export function keyJson(project: Pick<Project, 'entities'>, sync: Sync, dialect: Dialect): Sql {
+  return sync.rows === undefined ? keyOfRow(project, sync, dialect) : column('p', 'cdp_key')
+}
+
+/** The same made of its parts, as it is kept with each row of a source. */
+export function keyOfRow(project: Pick<Project, 'entities'>, sync: Sync, dialect: Dialect): Sql {
   const parts = sync.key.flatMap(({ theirs, trait }, index) => [
     text(`${index === 0 ? '{' : ','}${JSON.stringify(theirs)}:`),
-    dialect.json(column('p', trait), traitType(project, sync.entity, trait)),
+    dialect.json(column('p', trait), traitType(project, sync, trait)),
   ])
   return dialect.concat([...parts, text('}')])
 }
 
 /** The columns that make the key. */
 export function keyColumns(sync: Sync): readonly Sql[] {
+  if (sync.rows !== undefined) return [column('p', 'cdp_key')]
   return sync.key.map(({ trait }) => column('p', trait))
 }
 
 /** Can two profiles claim one key? Not where the profile's own id is part of it. */
 export function hasOwnKey(sync: Sync): boolean {
-  return sync.key.some(({ trait }) => trait === 'profile_id')
+  return sync.rows === undefined && sync.key.some(({ trait }) => trait === 'profile_id')
 }
 
 /** True where a part of the key is null, so that the row has none. */
@@ -70,6 +77,16 @@ export function fingerprintOf(values: readonly Sent[], dialect: Dialect): Sql {
     ({ name, canonical }) => sql`coalesce(${dialect.concat([text(`${name}=`), canonical])}, ${text(`${name}~`)})`,
   )
   return dialect.md5(dialect.joinText(parts, UNIT))
+}
+
+/**
+ * Equal for the same change however often it is sent, also after the sync was renamed; another one for A, B and A
+ * again, because `rev` has moved on.
+ */
+export function idempotency(dialect: Dialect, { suffix }: Pick<LedgerTables, 'suffix'>): Sql {
+  const rev = dialect.cast(sql`coalesce(rev, 0) + 1`, 'text')
+  const parts = [text(suffix), sql`key_json`, rev, sql`coalesce(op, '')`, sql`coalesce(trying, '')`]
+  return unitText(parts, dialect)
 }
 
 /** One text of several, for digests. */
@@ -110,8 +127,10 @@ function readable(value: Sql, type: ValueType, dialect: Dialect): Sql {
 }
 
 /** The type of a trait or built-in column; `unknown` where there is none of that name. */
-export function traitType(project: Pick<Project, 'entities'>, entity: string, trait: string): ValueType {
-  const of = project.entities.get(entity)
-  const columns = of ? [...builtInColumns(project, of), ...traitColumns(of.traits)] : []
-  return columns.find(({ name }) => name === trait)?.type ?? 'unknown'
+export function traitType(
+  project: Pick<Project, 'entities'>,
+  sync: Pick<Sync, 'entity' | 'rows'>,
+  trait: string,
+): ValueType {
+  return syncColumns(project, sync).get(trait) ?? 'unknown'
 }

@@ -1,19 +1,22 @@
 import type { Sync } from '../project/project.ts'
-import { from, id, join, lines, parameter, type Sql, Steps, sql, text, unionAll } from '../sql/sql.ts'
-import { type Audience, addAudience } from './changes-audience.ts'
+import { from, id, join, lines, parameter, type Sql, Steps, sql, stacked, text, unionAll } from '../sql/sql.ts'
+import type { Audience } from './audience.ts'
+import { addAudience } from './changes-audience.ts'
+import { addHolder } from './changes-holder.ts'
+import { actIn, addKnown, barredIn, foreignIn } from './changes-owned.ts'
 import {
   fingerprintOf,
   hasNoKey,
   hasOwnKey,
+  idempotency,
   keyColumns,
   keyJson,
   objectOf,
   sentFields,
-  unitText,
 } from './changes-values.ts'
 import type { Context } from './context.ts'
 import type { LedgerTables } from './ledger-tables.ts'
-import { clockTable, profileTable } from './names.ts'
+import { clockTable } from './names.ts'
 
 /** What the changes of a sync are compiled from. */
 export interface ChangesOf {
@@ -24,6 +27,8 @@ export interface ChangesOf {
   readonly matchFields: ReadonlySet<string>
   /** Does the destination take all rows whenever one changed? */
   readonly whole: boolean
+  /** True where keys that differ in case only are one there. */
+  readonly foldsKeys?: boolean | undefined
   /** The fields under which rows were acknowledged: those that still match under them are rebased, not sent. */
   readonly before?: Sync['fields'] | undefined
 }
@@ -46,7 +51,7 @@ export function planQuery(of: ChangesOf): Sql {
   const compared = addCompared(steps, of, audience, addMembers(steps, of, audience, duplicated))
   const described = addDescribed(steps, of, audience, compared)
   const judged = addJudged(steps, of, described, addNameless(steps, of, audience, duplicated))
-  const ranked = addRanked(steps, context, judged)
+  const ranked = addRanked(steps, of, judged)
   return steps.select(sql`
     select
       place as seq,
@@ -138,34 +143,36 @@ function singleOnly(duplicated: Sql | undefined): Sql {
 }
 
 function addCompared(steps: Steps, of: ChangesOf, audience: Audience, members: Sql): Sql {
-  const { tables } = of
+  const known = addKnown(steps, of, members)
+  const holder = addHolder(steps, of)
+  const isBarred = barredIn(of)
   return steps.add(
     'compared',
     'what the audience has against what the destination acknowledged (one row a key)',
     sql`
       select
         coalesce(m.key_json, s.key_json) as key_json,
-        coalesce(m.profile_id, s.profile_id) as profile_id,
+        ${audience.owner(holder.id)} as profile_id,
         coalesce(m.claims = m.copies, false) as in_audience,
         coalesce(m.copies, 0) as copies,
         coalesce(m.claims, 0) as claims,
-        ${IS_BARRED} as is_barred,
+        ${isBarred} as is_barred,${foreignIn(of)}
         m.fp, s.fp as known_fp, s.ident, s.dest_id, s.rev, s.hold_until, s.tried_fp, s.next_retry_at,
         ${verdict(of)} as verdict
-      from ${members} as m
-      full outer join ${from(tables.snapshot)} as s on s.key_json = m.key_json
-      left join ${audience.barred} as b on b.profile_id = s.profile_id`,
+      from ${stacked([
+        sql`${members} as m`,
+        sql`full outer join ${known} as s on s.key_json = m.key_json`,
+        ...holder.joins,
+        sql`left join ${audience.barred} as b on b.profile_id = ${holder.id}`,
+      ])}`,
   )
 }
-
-/** Whoever has the key now decides; where nobody has it, the person to whom it was sent. */
-const IS_BARRED = sql`coalesce(m.claims < m.copies, b.profile_id is not null)`
 
 /** One row a key of the audience. */
 function addMembers(steps: Steps, of: ChangesOf, audience: Audience, duplicated: Sql | undefined): Sql {
   const { context, sync, before } = of
   const { dialect, project } = context
-  const lasting = sentFields(sync, audience.print).filter((field) => field.write === 'always')
+  const lasting = sentFields(sync, audience.print).filter((field) => field.write !== 'on_create')
   const keyed = steps.add(
     'keyed',
     'the audience with its keys and fingerprints (one row a profile)',
@@ -174,7 +181,7 @@ function addMembers(steps: Steps, of: ChangesOf, audience: Audience, duplicated:
         sql`${keyJson(project, sync, dialect)} as key_json`,
         sql`1 as copies`,
         sql`case when ${audience.isBarred} then 0 else 1 end as claims`,
-        sql`p.profile_id`,
+        audience.person,
         sql`${fingerprintOf(lasting, dialect)} as fp`,
         ...(before === undefined
           ? []
@@ -207,7 +214,8 @@ function verdict({ sync, whole, before }: ChangesOf): Sql {
   const differs = before === undefined ? sql`'update'` : sql`case when s.fp = m.old_fp then 'rebased' else 'update' end`
   return sql`
     case
-      when ${IS_BARRED} then ${withdrawn(sync, whole)}
+      ${sync.owned ? sql`when s.is_foreign then 'remove'` : sql``}
+      when ${barredIn({ sync })} then ${withdrawn(sync, whole)}
       when m.copies > 1 then ${whole ? sql`case when s.fp is not null then 'forgotten' else 'duplicate' end` : sql`'duplicate'`}
       when s.state = 'submitted' then 'pending'
       ${gone(mode, onLeave !== undefined || whole)}
@@ -238,7 +246,7 @@ function addDescribed(steps: Steps, of: ChangesOf, audience: Audience, compared:
   const { context, sync, matchFields } = of
   const { dialect, project } = context
   const fields = sentFields(sync, audience.print)
-  const lasting = fields.filter((field) => field.write === 'always')
+  const lasting = fields.filter((field) => field.write !== 'on_create')
   const match = fields
     .filter((field) => matchFields.has(field.name))
     .map((field) => ({ ...field, onNull: 'skip' }) as const)
@@ -255,7 +263,7 @@ function addDescribed(steps: Steps, of: ChangesOf, audience: Audience, compared:
     sql`
       select
         *,
-        case when verdict in ('create', 'update') then profile_id end as sent_profile,
+        case when verdict in ('create', 'update') then ${audience.values.id} end as ${audience.values.name},
         case when verdict in ('remove', 'left') then profile_id end as gone_profile
       from ${compared}
       where verdict is not null`,
@@ -268,28 +276,28 @@ function addDescribed(steps: Steps, of: ChangesOf, audience: Audience, compared:
         c.*,
         ${dialect.sha256Half(sql`c.key_json`)} as key_hash,
         case when c.verdict in ('create', 'update', 'remove') then c.verdict end as op,
-        case when c.verdict = 'remove' then case when c.is_barred then 'withdraw' else 'leave' end end as act,
+        ${actIn(of)} as act,
         case
           when c.verdict = 'remove' and c.is_barred then ${text(`remove ${leaveText({ onLeave: sync.onWithdraw })}`)}
           when c.verdict = 'remove' then ${text(`remove ${leaveText(sync)}`)}${onCreate(fingerprintOf(fields, dialect))}
           when c.verdict in ('create', 'update') then c.fp
         end as trying,
         case
-          when p.profile_id is null then '{}'${onCreate(objectOf(fields, dialect))}
+          when ${audience.values.own} is null then '{}'${onCreate(objectOf(fields, dialect))}
           else
             ${objectOf(lasting, dialect)}
         end as payload,
-        ${match.length === 0 ? dialect.cast(sql`null`, 'text') : identOf(objectOf(match, dialect))} as new_ident
+        ${match.length === 0 ? dialect.cast(sql`null`, 'text') : identOf(objectOf(match, dialect), audience)} as new_ident
       from ${differing} as c
-      left join ${from(profileTable(project, sync.entity))} as p on p.profile_id = c.sent_profile
+      left join ${audience.values.table} as p on ${audience.values.on}
       cross join ${from(clockTable(project))} as clock`,
   )
 }
 
-function identOf(match: Sql): Sql {
+function identOf(match: Sql, { values }: Audience): Sql {
   return sql`
     case
-      when p.profile_id is not null then
+      when ${values.own} is not null then
         ${match}
     end`
 }
@@ -301,13 +309,14 @@ export function leaveText({ onLeave }: Pick<Sync, 'onLeave'>): string {
 
 /** People of the audience who have no key of their own now: what was sent for them before is not gone. */
 function addNameless(steps: Steps, { context, sync }: ChangesOf, audience: Audience, duplicated: Sql | undefined): Sql {
-  const id = [sql`p.profile_id`]
+  const id = [audience.person]
   const without = audience.select(id, audience.included, hasNoKey(sync))
   const reason = 'profiles without a key, or with one that others claim: what was sent for them is not gone'
   if (duplicated === undefined) return steps.add('nameless', reason, without)
   const key = keyJson(context.project, sync, context.dialect)
   const shared = audience.select(id, audience.included, sql`${key} in (select key_json from ${duplicated})`)
-  return steps.add('nameless', reason, unionAll([without, shared]))
+  const all = unionAll([without, shared])
+  return steps.add('nameless', reason, audience.distinct(all))
 }
 
 function addJudged(steps: Steps, { context, whole }: ChangesOf, described: Sql, nameless: Sql): Sql {
@@ -332,7 +341,7 @@ function addJudged(steps: Steps, { context, whole }: ChangesOf, described: Sql, 
   )
 }
 
-function addRanked(steps: Steps, context: Context, judged: Sql): Sql {
+function addRanked(steps: Steps, { context, tables }: ChangesOf, judged: Sql): Sql {
   const { dialect } = context
   const sorted = steps.add(
     'sorted',
@@ -360,7 +369,7 @@ function addRanked(steps: Steps, context: Context, judged: Sql): Sql {
         trying as tried_fp,
         coalesce(rev, 0) + 1 as rev,
         new_ident as ident, payload, ident as old_ident, dest_id,
-        ${dialect.sha256Half(idempotency(context))} as idempotency_key
+        ${dialect.sha256Half(idempotency(dialect, tables))} as idempotency_key
       from ${sorted}`,
   )
 }
@@ -381,11 +390,4 @@ function holdsRemovals({ dialect }: Context): Sql {
 
 function maxChanges({ dialect }: Context): Sql {
   return dialect.cast(parameter('max_changes'), 'bigint')
-}
-
-/** Equal for the same change however often it is sent; another one for A, B and A again, because `rev` has moved on. */
-function idempotency({ dialect }: Context): Sql {
-  const rev = dialect.cast(sql`coalesce(rev, 0) + 1`, 'text')
-  const parts = [parameter('sync'), sql`key_json`, rev, sql`coalesce(op, '')`, sql`coalesce(trying, '')`]
-  return unitText(parts, dialect)
 }

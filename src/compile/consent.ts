@@ -65,14 +65,14 @@ export function compileConsent(context: Context, entity: Entity): Model | undefi
 }
 
 /** One place where answers are, and the purposes it speaks of. */
-interface Feed {
+export interface Feed {
   readonly feed: ConsentFeed
   readonly source: Source
   readonly purposes: readonly Purpose[]
 }
 
 /** The feeds that speak of people of an entity; their position is their number in the table. */
-function feedsOf(context: Context, entity: Entity): readonly Feed[] {
+export function feedsOf(context: Context, entity: Entity): readonly Feed[] {
   const { project } = context
   const feeds = new Map<ConsentFeed, Purpose[]>()
   for (const purpose of project.purposes.values())
@@ -92,7 +92,7 @@ export function feedNumber(context: Context, entity: Entity, purpose: Purpose): 
  * The identifier types for whose values alone a row can speak. A source with several columns of one type speaks of the
  * person, for which of them is meant cannot be known.
  */
-function saidTypes(context: Context, entity: Entity): readonly IdentifierType[] {
+export function saidTypes(context: Context, entity: Entity): readonly IdentifierType[] {
   const feeds = feedsOf(context, entity)
   return entity.identifiers.filter((type) => feeds.some(({ source }) => saidBy(source, entity, type) !== undefined))
 }
@@ -119,7 +119,10 @@ function consentQuery(context: Context, entity: Entity, feeds: readonly Feed[]):
     unionAll(
       feeds.flatMap((feed, index) => {
         const attributed = rows.get(feed.source.name)
-        return attributed ? [answersOf(context, entity, { ...feed, number: index + 1, attributed, types })] : []
+        const clock = from(clockTable(project))
+        return attributed
+          ? [answersQuery(context, entity, { ...feed, number: index + 1, attributed, types, clock })]
+          : []
       }),
     ),
   )
@@ -141,17 +144,24 @@ function consentQuery(context: Context, entity: Entity, feeds: readonly Feed[]):
 /** A time after all others. */
 const NEVER = '9999-12-31T00:00:00Z'
 
-interface Attributed extends Feed {
+/** Rows of a feed's source whose people are known. */
+export interface Attributed extends Feed {
   readonly number: number
   readonly attributed: Sql
+  /** Types whose values are told, if the rows name any. */
   readonly types: readonly IdentifierType[]
+  /** One row: `now`. */
+  readonly clock: Sql
 }
 
-function answersOf(context: Context, entity: Entity, given: Attributed): Sql {
-  const { dialect, project } = context
+/**
+ * (feed, purpose, profile_id, said_<type>…, granted_at, denied_at, seen_at): one row an answer. A yes that holds has a
+ * time of granting, any other answer one of denial.
+ */
+export function answersQuery(context: Context, entity: Entity, given: Attributed): Sql {
+  const { dialect } = context
   const { feed, source, purposes, types } = given
   const at = dialect.tryCast(column('a', feed.at), 'timestamp')
-  const seen = source.loadedAt === undefined ? at : dialect.tryCast(column('a', source.loadedAt), 'timestamp')
   const status = plain(dialect, feed.status)
   const isYes = sql`coalesce(${status} in (${join(feed.granted.map(text))}) and ${at} <= ${NOW}, false)`
   const { expiresAfter } = feed
@@ -172,10 +182,20 @@ function answersOf(context: Context, entity: Entity, given: Attributed): Sql {
         ...identifiers,
         sql`case when ${holds} then ${at} end as granted_at`,
         sql`case when not ${isYes} then coalesce(${at}, ${dialect.instantLiteral(NEVER)}) end as denied_at`,
-        sql`${seen} as seen_at`,
+        sql`${seenAt(context, given)} as seen_at`,
       ])}
     from ${given.attributed} as a
-    cross join ${from(clockTable(project))} as clock`
+    cross join ${given.clock} as clock`
+}
+
+/** When a row `a` of a feed reached the warehouse, or else when it was said. */
+export function seenAt({ dialect }: Context, { feed, source }: Pick<Feed, 'feed' | 'source'>): Sql {
+  return dialect.tryCast(column('a', source.loadedAt ?? feed.at), 'timestamp')
+}
+
+/** True of the rows `a` of a feed that speak of a purpose. */
+export function speaksOf({ dialect }: Context, { feed }: Pick<Feed, 'feed'>, purpose: Purpose): Sql {
+  return feed.purpose === undefined ? sql`true` : sql`${plain(dialect, feed.purpose)} = ${purposeText(purpose)}`
 }
 
 /** The purpose of a row; empty where the project has no such purpose. */
@@ -210,20 +230,27 @@ export function saidOfPeople(
   entity: Entity,
   purpose: Purpose,
   types: readonly IdentifierType[],
+  answers: Sql = from(consentTable(context, entity.name)),
 ): Sql {
   const about = types.map((type) => sql`and ${id(said(type))} is null`)
   return sql`
     select profile_id, max(granted_at) as granted_at, max(denied_at) as denied_at
-    from ${from(consentTable(context, entity.name))}
+    from ${answers}
     where ${stacked([sql`purpose = ${purposeText(purpose)}`, sql`and profile_id is not null`, ...about])}
     group by profile_id`
 }
 
 /** (value, granted_at, denied_at): what was said of each value of a type. */
-export function saidOfValues(context: Context, entity: Entity, purpose: Purpose, type: IdentifierType): Sql {
+export function saidOfValues(
+  context: Context,
+  entity: Entity,
+  purpose: Purpose,
+  type: IdentifierType,
+  answers: Sql = from(consentTable(context, entity.name)),
+): Sql {
   return sql`
     select ${id(said(type))} as value, max(granted_at) as granted_at, max(denied_at) as denied_at
-    from ${from(consentTable(context, entity.name))}
+    from ${answers}
     where purpose = ${purposeText(purpose)} and ${id(said(type))} is not null
     group by ${id(said(type))}`
 }
@@ -233,5 +260,11 @@ export function namingTraits(sync: Sync, matchFields: ReadonlySet<string>): read
   const matched = sync.fields.flatMap(({ theirs, value }) =>
     matchFields.has(theirs) && value.kind === 'trait' ? [value.trait] : [],
   )
-  return [...new Set([...sync.key.map(({ trait }) => trait), ...matched])]
+  const names = [...new Set([...sync.key.map(({ trait }) => trait), ...matched])]
+  const { rows } = sync
+  if (rows === undefined) return names
+  return names.flatMap((name) => {
+    const to = rows.columns.get(name)?.to
+    return to?.kind === 'trait' ? [to.trait] : []
+  })
 }

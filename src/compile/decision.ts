@@ -2,7 +2,8 @@ import type { At } from '../error.ts'
 import type { Condition, Reference } from '../project/language.ts'
 import type { Segment } from '../project/project.ts'
 import { followersOf, referencesIn } from '../project/references.ts'
-import { from, id, lines, type Sql, Steps, sql } from '../sql/sql.ts'
+import { hasVariantColumn, variantColumn } from '../project/segment-people.ts'
+import { column, from, id, lines, parameter, type Sql, Steps, sql, stacked } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import type { Context } from './context.ts'
 import { type Columns, type Listing, listing } from './listing.ts'
@@ -36,8 +37,11 @@ export interface Decision {
   readonly listing: Listing<Columns>
 }
 
-/** The lines of a segment over the tables of a build that need not be published. */
-export function compileDecision(context: Context, segment: Segment): Decision {
+/**
+ * The lines of a segment over the tables of a build that need not be published. `one`: only of the profile with the id
+ * `$profile_id`, and with the columns `is_in` and `variant`, which say what became of it.
+ */
+export function compileDecision(context: Context, segment: Segment, { one = false } = {}): Decision {
   const { project, dialect } = context
   const cells: Cells = { print: personContext(context, 's'), dialect, all: new Map() }
   const where = segment.where === undefined ? [] : segment.where.kind === 'all' ? segment.where.of : [segment.where]
@@ -48,6 +52,10 @@ export function compileDecision(context: Context, segment: Segment): Decision {
       divided(`${line.kind}: ${line.text}`, segment, verdict, cells),
     ),
   ]
+  if (one) {
+    cells.all.set('is_in', dialect.plainText(cells.print.member(segment.name), 'boolean'))
+    if (hasVariantColumn(segment)) cells.all.set('variant', column('s', variantColumn(segment.name)))
+  }
   const names = [...cells.all.keys()]
   const segments = [segment.name, ...segment.exclude, ...segment.waterfall]
   return {
@@ -57,11 +65,14 @@ export function compileDecision(context: Context, segment: Segment): Decision {
       reason: 'every line on every profile: true, false or null',
       columns: { profile_id: 'text', ...Object.fromEntries(names.map((one) => [one, 'text?' as const])) },
       steps: new Steps(),
-      rows: sql`
-        select
-          ${lines([sql`p.profile_id`, ...[...cells.all].map(([name, cell]) => sql`${cell} as ${id(name)}`)])}
-        from ${peopleFrom(context, { entity: segment.entity, where: segment.where, segments })}
-        cross join ${from(clockTable(project))} as clock`,
+      rows: stacked([
+        sql`
+          select
+            ${lines([sql`p.profile_id`, ...[...cells.all].map(([name, cell]) => sql`${cell} as ${id(name)}`)])}
+          from ${peopleFrom(context, { entity: segment.entity, where: segment.where, segments })}
+          cross join ${from(clockTable(project))} as clock`,
+        ...(one ? [sql`where p.profile_id = ${parameter('profile_id')}`] : []),
+      ]),
     }),
   }
 }

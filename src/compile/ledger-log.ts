@@ -32,14 +32,16 @@ const ROW = {
   message: 'text?',
 } as const
 
-/** Names of the syncs that the ledger knows, those included that the project no longer has. */
-export function knownSyncs(context: Context, tables: Pick<LedgerTables, 'sync'>): Listing<{ readonly sync: 'text' }> {
+const KNOWN = { sync: 'text', suffix: 'text' } as const
+
+/** The syncs that the ledger knows, those included that the project no longer has, and what their tables are called after. */
+export function knownSyncs(context: Context, tables: Pick<LedgerTables, 'sync'>): Listing<typeof KNOWN> {
   return listing(context, {
     name: 'known syncs',
     reason: 'every sync that ever ran (one row a sync)',
-    columns: { sync: 'text' },
+    columns: KNOWN,
     steps: new Steps(),
-    rows: sql`select sync_id as sync from ${from(tables.sync)}`,
+    rows: sql`select sync_id as sync, table_suffix as suffix from ${from(tables.sync)}`,
   })
 }
 

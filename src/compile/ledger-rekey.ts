@@ -10,7 +10,7 @@ import { isMine } from './ledger-merge.ts'
  */
 export function movesQuery({ context, sync, tables, compare }: ExpectedOf): Sql {
   const steps = new Steps()
-  const entity = context.project.entities.get(sync.entity)
+  const entity = context.project.entities.get(sync.entity ?? '')
   if (entity === undefined) throw new Error(`entity ${sync.entity} was not resolved`)
   steps.add(
     'aliases',

@@ -3,11 +3,13 @@ import type { ValueType } from '../sql/dialect.ts'
 import type { Table } from '../sql/sql.ts'
 
 /** The version of the state tables' shape; kept in `meta`. */
-export const STATE_VERSION = 2
+export const STATE_VERSION = 3
 
 /** The tables that remember what destinations were sent. All lie in one schema; one per sync where rows are many. */
 export interface LedgerTables {
   readonly schema: string
+  /** What the tables of the sync are called after. */
+  readonly suffix: string
   /** One row: version of the state, target. */
   readonly meta: Table
   /** One row a sync: its lease. */
@@ -24,14 +26,17 @@ export interface LedgerTables {
   readonly whole: Table
   /** Rows that wait for an asynchronous job. */
   readonly waiting: Table
+  /** Keys that the destination holds, where a mirror owns its place. */
+  readonly found: Table
 }
 
-export function ledgerTables(schema: string, sync: string): LedgerTables {
-  const suffix = tableSuffix(sync)
+/** `suffix`: where the tables are called after another name, because the sync was renamed. */
+export function ledgerTables(schema: string, sync: string, suffix = tableSuffix(sync)): LedgerTables {
   const table = (...name: Table['name']): Table => ({ schema, name })
   const fence = { token: 'f', offset: 0 } as const
   return {
     schema,
+    suffix,
     meta: table('meta'),
     sync: table('sync'),
     event: table('run_event'),
@@ -40,6 +45,7 @@ export function ledgerTables(schema: string, sync: string): LedgerTables {
     plan: table(`plan_${suffix}_`, fence),
     whole: table(`whole_${suffix}_`, fence),
     waiting: table(`waiting_${suffix}_`, fence),
+    found: table(`found_${suffix}_`, fence),
   }
 }
 
@@ -59,6 +65,7 @@ export const META_COLUMNS = {
 
 export const SYNC_COLUMNS = {
   sync_id: 'text',
+  /** What its tables are called after; they keep it when the sync is renamed. */
   table_suffix: 'text',
   fence: 'bigint',
   holder: 'text',
@@ -73,6 +80,8 @@ export const SYNC_COLUMNS = {
   key_spec: 'text',
   mapping: 'text',
   mapping_hash: 'text',
+  /** Since version 3. Of a sync of rows that sends what happens from its first run on: the business time of that run. */
+  starts_at: 'timestamp',
 } as const satisfies Columns
 
 export const EVENT_COLUMNS = {

@@ -19,6 +19,8 @@ export interface LedgerViewsOf {
   readonly schema: string
   /** Every sync that the ledger knows, sorted; those included that the project no longer has. */
   readonly syncs: readonly string[]
+  /** What the tables of a sync are called after, where it was renamed since they were made. */
+  readonly suffixes?: ReadonlyMap<string, string>
 }
 
 /** Statements that show the ledger to readers: three views over what it knows of all syncs. */
@@ -76,7 +78,7 @@ function deliveries(context: Context, of: LedgerViewsOf): Sql {
 function rejects({ dialect }: Context, of: LedgerViewsOf): Sql {
   const steps = new Steps()
   const all = eachSync(of, (sync) => {
-    const { snapshot } = ledgerTables(of.ledger, sync)
+    const { snapshot } = ledgerTables(of.ledger, sync, of.suffixes?.get(sync))
     return sql`
       select
         ${text(sync)} as sync, key_json, profile_id, ${ROW_LABEL} as status, err_class, err_code, err_message,
@@ -136,7 +138,7 @@ function health(context: Context, of: LedgerViewsOf): Sql {
       group by sync`,
   )
   const counted = eachSync(of, (sync) => {
-    const { snapshot } = ledgerTables(of.ledger, sync)
+    const { snapshot } = ledgerTables(of.ledger, sync, of.suffixes?.get(sync))
     return sql`
       select ${text(sync)} as sync, ${ROW_LABEL} as label, count(*) as keys
       from ${from(snapshot)}

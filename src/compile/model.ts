@@ -7,12 +7,14 @@ import type { Sql, Statement, Table } from '../sql/sql.ts'
 export interface Model {
   /** Unique; the compiled file is `<name>.sql`. */
   readonly name: string
-  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'consent' | 'segments' | 'publish' | 'tests'
+  readonly kind: 'setup' | 'source' | 'identity' | 'profile' | 'consent' | 'segments' | 'rows' | 'publish' | 'tests'
   /** Names of models whose tables this one reads. */
   readonly needs: readonly string[]
   readonly steps: readonly Step[]
   /** The table whose rows the report counts, where there is one. */
   readonly output: Table | undefined
+  /** Parameters of its statements that are handed to a build, null where they are not. */
+  readonly parameters?: readonly string[]
   /** One row of counts for the report, where there are any. */
   readonly summary?: Statement
   /** What the counts of an identity graph must not exceed. */

@@ -42,35 +42,59 @@ export function withParents(project: Project, source: Source): readonly string[]
   return [source.name, ...parents.flatMap((parent) => withParents(project, parent))]
 }
 
+/**
+ * Adds the steps that read a source at this very moment, also where the build has a copy of it, and gives what its rows
+ * are selected from.
+ */
+export function addSourceNow(steps: Steps, context: Context, source: Source, known: Map<string, Sql> = new Map()): Sql {
+  if (source.relation.kind === 'table') return tableName(source.relation)
+  const before = known.get(source.name)
+  if (before) return before
+  const refer = (name: string) => addSourceNow(steps, context, sourceNamed(context, name), known)
+  const copy = copied(context, source, refer)
+  if (copy === undefined) throw new Error(`source ${source.name} has no rows of its own`)
+  const step = steps.add(`${source.name}_now`, 'the rows as they are at this moment', copy.query)
+  known.set(source.name, step)
+  return step
+}
+
 /** A query of everything in a source, and why it is made a table of the build; undefined for a table of the warehouse. */
-function copied(context: Context, source: Source): { readonly reason: string; readonly query: Sql } | undefined {
-  const { relation } = source
-  switch (relation.kind) {
+function copied(
+  context: Context,
+  source: Source,
+  refer: Refer = (name) => relation(context, sourceNamed(context, name)),
+): { readonly reason: string; readonly query: Sql } | undefined {
+  const where = source.relation
+  switch (where.kind) {
     case 'table':
       return undefined
     case 'file': {
       const types = new Map([...[...textColumns(source)].map((name) => [name, 'text'] as const), ...source.types])
-      const query = sql`select * from ${rowsOf(context, source.name, relation, types)}`
+      const query = sql`select * from ${rowsOf(context, source.name, where, refer, types)}`
       return { reason: 'the files as they are now, read once', query }
     }
     case 'sql': {
       const query = sql`
         select *
-        from ${rowsOf(context, source.name, relation)}`
+        from ${rowsOf(context, source.name, where, refer)}`
       return { reason: 'the SQL model as it is now', query }
     }
     case 'pairs': {
       const reason = 'the pairs as they are now, a column for each type and side of a value'
-      return { reason, query: sidesOf(context, source.name, relation) }
+      return { reason, query: sidesOf(context, source.name, where, refer) }
     }
   }
 }
+
+/** Where the rows of a source that an SQL model names are selected from. */
+type Refer = (source: string) => Sql
 
 /** Where the rows of a relation are selected from. `types`: those of a file's columns. */
 function rowsOf(
   context: Context,
   name: string,
   relation: PlainRelation,
+  refer: Refer,
   types: ReadonlyMap<string, ValueType> = new Map(),
 ): Sql {
   switch (relation.kind) {
@@ -82,9 +106,7 @@ function rowsOf(
       return files
     }
     case 'sql': {
-      const pieces = relation.pieces.map((piece) =>
-        typeof piece === 'string' ? verbatim(piece) : referenced(context, piece.source),
-      )
+      const pieces = relation.pieces.map((piece) => (typeof piece === 'string' ? verbatim(piece) : refer(piece.source)))
       return sql`
         (
           ${pieces.reduce((before, piece) => sql`${before}${piece}`)}
@@ -94,7 +116,12 @@ function rowsOf(
 }
 
 /** (email_a, email_b, phone_a, …): each value of a pair in the column of its side and type, the others null. */
-function sidesOf(context: Context, name: string, { of, types }: Extract<Relation, { kind: 'pairs' }>): Sql {
+function sidesOf(
+  context: Context,
+  name: string,
+  { of, types }: Extract<Relation, { kind: 'pairs' }>,
+  refer: Refer,
+): Sql {
   const [typeA, valueA, typeB, valueB] = PAIR_COLUMNS
   const word = (column: string) => sql`lower(trim(${context.dialect.cast(id(column), 'text')})) as ${id(column)}`
   const steps = new Steps()
@@ -104,7 +131,7 @@ function sidesOf(context: Context, name: string, { of, types }: Extract<Relation
     sql`
       select
         ${lines([word(typeA), id(valueA), word(typeB), id(valueB)])}
-      from ${rowsOf(context, name, of, new Map(PAIR_COLUMNS.map((column) => [column, 'text'] as const)))}`,
+      from ${rowsOf(context, name, of, refer, new Map(PAIR_COLUMNS.map((column) => [column, 'text'] as const)))}`,
   )
   const side = (type: string, one: 'a' | 'b', [kind, value]: readonly [string, string]) =>
     sql`case when ${id(kind)} = ${text(type.toLowerCase())} then ${id(value)} end as ${id(pairColumn(type, one))}`
@@ -114,10 +141,10 @@ function sidesOf(context: Context, name: string, { of, types }: Extract<Relation
     from ${pairs}`)
 }
 
-function referenced(context: Context, name: string): Sql {
-  const source = context.project.sources.get(name)
+function sourceNamed({ project }: Context, name: string): Source {
+  const source = project.sources.get(name)
   if (source === undefined) throw new Error(`source ${name} was not resolved`)
-  return relation(context, source)
+  return source
 }
 
 /** The sources that an SQL model names. */

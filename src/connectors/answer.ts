@@ -25,6 +25,11 @@ export async function ask(io: Pick<Io, 'fetch'>, request: HttpRequest): Promise<
   }
 }
 
+/** Makes a request that changes nothing as patiently as whoever opened the account allows. */
+export function patiently<T>(io: Pick<Io, 'patiently'>, request: () => Promise<T>): Promise<T> {
+  return io.patiently === undefined ? request() : io.patiently(request)
+}
+
 /** The code of a request whose time was up. */
 export const TIMEOUT = 'timeout'
 

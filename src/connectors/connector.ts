@@ -17,6 +17,8 @@ export interface LeaveVerb {
   readonly stopsContact: boolean
   /** Does the vendor lose data that cannot be put back? Never a default. */
   readonly deletes: boolean
+  /** Is the row no longer there for `read` after that? Only such verbs serve a mirror that owns its place. */
+  readonly takesAway?: true
 }
 
 /** A leave verb with its argument, as one sync uses it. */
@@ -69,6 +71,8 @@ export interface Connector<A, T> {
   readonly settlesWithin: Ms
   /** `changes` = send() gets the difference; `whole` = replace() gets every row whenever one changed. */
   delivers(mode: Mode, into: T): 'changes' | 'whole'
+  /** Can what it holds be read back (`Channel.read`)? Left out = it cannot. */
+  reads?(mode: Mode, into: T): boolean
   /** True where keys that differ in case only are one: a row that is read back may have another case. */
   readonly foldsKeys?: boolean
   /** Limits for the given volume (rows to upsert and to remove). */
@@ -100,6 +104,11 @@ export interface Connector<A, T> {
 export interface Io {
   /** Sends one request. Redirects are not followed. Throws NetworkError when there is no complete answer. */
   fetch(request: HttpRequest): Promise<HttpResponse>
+  /**
+   * Makes a request that changes nothing, again where it failed for the moment, at the pace of the account. For `read`
+   * only: what is sent is repeated by the engine. Undefined = once.
+   */
+  patiently?<T>(ask: () => Promise<T>): Promise<T>
   /** Wall clock, milliseconds since 1970: for signatures and token expiry only. */
   now(): Ms
   readonly files: Files

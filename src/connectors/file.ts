@@ -57,6 +57,7 @@ export const file = defineConnector<Account, Into>({
   erase: 'remove',
   settlesWithin: 0,
   delivers: (mode) => (mode === 'mirror' ? 'whole' : 'changes'),
+  reads: (mode, into) => mode === 'mirror' && !into.file.endsWith('.parquet'),
   limits: () => ({ upsert: LIMIT, remove: LIMIT }),
   fields: () => ({ known: [], open: true }),
   place: (account, into) => `file ${posix.join(account.path, into.file)}`,

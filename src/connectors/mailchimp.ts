@@ -46,12 +46,17 @@ type Into = z.infer<typeof into>
 const LEAVES: readonly LeaveVerb[] = [
   verb('add_tag', 'Adds a tag; the contact stays as it is.', 'text'),
   verb('remove_tag', 'Takes a tag away; the contact stays as it is.', 'text'),
-  { ...verb('archive', 'Archives the contact; it can come back with its history.'), stopsContact: true },
+  {
+    ...verb('archive', 'Archives the contact; it can come back with its history.'),
+    stopsContact: true,
+    takesAway: true,
+  },
   { ...verb('unsubscribe', 'Unsubscribes; only the person can undo it.'), stopsContact: true },
   {
     ...verb('delete', 'Deletes for ever; the address can never be imported again.'),
     stopsContact: true,
     deletes: true,
+    takesAway: true,
   },
 ]
 
@@ -74,6 +79,7 @@ export const mailchimp = defineConnector<Account, Into>({
   erase: 'permanent',
   settlesWithin: 5 * 60_000,
   delivers: () => 'changes',
+  reads: () => true,
   foldsKeys: true,
   limits: () => {
     const limit: Limit = { rows: 500, bytes: 4 * 1024 * 1024, calls: 100, perMs: 1_000, inFlight: BATCHES }
@@ -93,7 +99,7 @@ export const mailchimp = defineConnector<Account, Into>({
         if (batch.length === 0) return []
         return batch[0]?.op === 'remove' ? remove(api, batch, into) : write(api, batch, into, io.mode)
       },
-      read: (keys, into) => readMembers(api, keys, into.list),
+      read: (keys, into) => readMembers(api, keys, into.list, io),
     } satisfies Channel<Into>
   },
 })

@@ -1,5 +1,5 @@
-import { jsonOf, listOf, member, textOf } from './answer.ts'
-import type { HeldRow, Json, Key } from './connector.ts'
+import { jsonOf, listOf, member, patiently, textOf } from './answer.ts'
+import type { HeldRow, Io, Json, Key } from './connector.ts'
 import type { Org } from './salesforce-org.ts'
 
 /** A query travels in the address, which the vendor cuts at 16,384 bytes. */
@@ -15,14 +15,19 @@ export interface Place {
 }
 
 /** Records by external id; `all` are those that have one. */
-export async function* readRecords(org: Org, keys: readonly Key[] | 'all', place: Place): AsyncGenerator<HeldRow> {
+export async function* readRecords(
+  org: Org,
+  keys: readonly Key[] | 'all',
+  place: Place,
+  io: Pick<Io, 'patiently'>,
+): AsyncGenerator<HeldRow> {
   const { object, key, fields } = place
   const select = `SELECT ${[...new Set([key, ...fields])].join(', ')} FROM ${object} WHERE ${key}`
   const texts = keys === 'all' ? [] : keys.map((one) => soqlText(String(one[key])))
   const queries =
     keys === 'all' ? [`${select} != null`] : [...chunked(texts)].map((values) => `${select} IN (${values.join(',')})`)
   for (const query of queries)
-    for await (const record of recordsOf(org, query))
+    for await (const record of recordsOf(org, query, io))
       yield {
         key: { [key]: member(record, key) ?? null },
         fields: Object.fromEntries(fields.map((name) => [name, fieldOf(record, name)])),
@@ -33,11 +38,12 @@ function fieldOf(record: Json, name: string): Json {
   return name.split('.').reduce<Json>((value, part) => member(value, part) ?? null, record)
 }
 
-/** The records that a query finds, page after page. */
-export async function* recordsOf(org: Org, query: string): AsyncGenerator<Json> {
+/** The records that a query finds, page after page; each is asked for once where nobody is patient. */
+export async function* recordsOf(org: Org, query: string, io: Pick<Io, 'patiently'> = {}): AsyncGenerator<Json> {
   let path: string | undefined = `/query?q=${encodeURIComponent(query)}`
   while (path !== undefined) {
-    const answer: Json = jsonOf(org.checked(await org.request('GET', path)))
+    const page = path
+    const answer = await patiently(io, async (): Promise<Json> => jsonOf(org.checked(await org.request('GET', page))))
     yield* listOf(answer, 'records')
     path = org.relative(textOf(answer, 'nextRecordsUrl'))
   }

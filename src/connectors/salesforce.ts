@@ -70,6 +70,7 @@ const LEAVES: readonly LeaveVerb[] = [
     ...verb('delete', 'Moves the record to the recycle bin, for 15 days.', 'nothing'),
     stopsContact: true,
     deletes: true,
+    takesAway: true,
   },
 ]
 
@@ -90,6 +91,7 @@ export const salesforce = defineConnector<Account, Into>({
   erase: 'remove',
   settlesWithin: 5 * 60_000,
   delivers: () => 'changes',
+  reads: () => true,
   foldsKeys: true,
   limits: ({ daily_calls: perDay }) => {
     const limit = perDay === undefined ? LIMIT : { ...LIMIT, perDay }
@@ -113,7 +115,7 @@ export const salesforce = defineConnector<Account, Into>({
       },
       read: (keys, into) => {
         const place = { object: into.object, key: keyField(io.columns.key), fields: io.columns.fields }
-        return readRecords(org, keys, place)
+        return readRecords(org, keys, place, io)
       },
     } satisfies Channel<Into>
   },

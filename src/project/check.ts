@@ -218,7 +218,7 @@ function columnsIn(tree: unknown, source: string): readonly ColumnPlace[] {
 /** The conditions on profiles. */
 function conditionsOf(project: Project): readonly { entity: string; condition: Condition }[] {
   const all = [...project.segments.values(), ...project.syncs.values()]
-  return all.flatMap(({ entity, where }) => (where ? [{ entity, condition: where }] : []))
+  return all.flatMap(({ entity, where }) => (entity !== undefined && where ? [{ entity, condition: where }] : []))
 }
 
 /** A piece of the warehouse's own SQL inside our language. */
@@ -253,6 +253,7 @@ function fragmentsOf(project: Project): readonly Fragment[] {
   return [
     ...traits,
     ...tests,
+    ...[...project.syncs.values()].flatMap(({ rows }) => (rows?.where ? sqlIn(rows.where, rows) : [])),
     ...conditionsOf(project).flatMap(({ entity, condition }) => sqlIn(condition, { entity })),
   ]
 }

@@ -1,5 +1,5 @@
 import type { Condition } from './language.ts'
-import type { Entity, Named, Project, Segment, Source, Sync, Trait } from './project.ts'
+import type { Entity, Named, Project, RowColumn, Segment, Source, Sync, Trait } from './project.ts'
 import { eventsIn, membershipsIn, referencesIn } from './references.ts'
 
 export type NodeKind = 'source' | 'entity' | 'segment' | 'sync' | 'destination'
@@ -75,9 +75,23 @@ function segmentNeeds(segment: Segment): readonly string[] {
 }
 
 function syncNeeds(sync: Sync): readonly string[] {
-  const audience = sync.segment === undefined ? `entity:${sync.entity}` : `segment:${sync.segment}`
+  const people = sync.segment === undefined ? `entity:${sync.entity}` : `segment:${sync.segment}`
+  const audience = sync.entity === undefined ? [] : [people]
   const before = sync.exclude.map((name) => `segment:${name}`)
-  return [`destination:${sync.destination}`, audience, ...before, ...conditionNeeds(sync.where)]
+  const { rows } = sync
+  const sources =
+    rows === undefined ? [] : [rows.source, ...parentsIn([[...rows.columns.values()].map(asReference), rows.where])]
+  return [
+    `destination:${sync.destination}`,
+    ...sources.map((name) => `source:${name}`),
+    ...audience,
+    ...before,
+    ...conditionNeeds(sync.where),
+  ]
+}
+
+function asReference({ to }: RowColumn) {
+  return { kind: 'reference', to }
 }
 
 function conditionNeeds(where: Condition | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 import type { ValueType } from '../sql/dialect.ts'
 import type { Expression } from './language.ts'
 import { shownBy } from './measure.ts'
-import type { Entity, IdentifierType, Project, Source, Trait } from './project.ts'
+import type { Entity, IdentifierType, Project, Source, SyncRows, Trait } from './project.ts'
 import { referencesIn } from './references.ts'
 
 /**
@@ -15,6 +15,18 @@ export function isPersonal(project: Project, entity: Entity, name: string): bool
   if (trait === undefined) return false
   if (trait.pii !== undefined) return true
   return !isFigure(trait.type) && (TELLING.test(name) || madeOfPersonal(project, entity, trait))
+}
+
+/** The same of what a sync takes of its rows; what is not known there is personal. */
+export function isPersonalOfRow(project: Project, { source, columns }: SyncRows, name: string): boolean {
+  const { to, type } = columns.get(name) ?? {}
+  if (to === undefined || type === undefined) return true
+  if (to.kind === 'trait' || to.kind === 'group') {
+    const entity = project.entities.get(to.entity)
+    return entity === undefined || isPersonal(project, entity, to.trait)
+  }
+  const of = to.kind === 'column' ? source : to.source
+  return isPersonalColumn(project, of, to.column) || (!isFigure(type) && TELLING.test(to.column))
 }
 
 /** Do the values of an identifier type say who somebody is? Emails, phones, and what is declared or called so. */

@@ -4,7 +4,7 @@ import type { FileFormat, Normaliser, PassedUnit, Period, ValueType } from '../s
 import type { ConsentFeed } from './consent.ts'
 import type { BASES } from './consent-shape.ts'
 import type { DataTest } from './data-tests.ts'
-import type { Condition, Duration, Expression } from './language.ts'
+import type { Condition, Duration, Expression, Target } from './language.ts'
 import type { Score } from './score.ts'
 import type { UnitTests } from './unit-test.ts'
 
@@ -292,6 +292,8 @@ export interface Destination extends Named {
   readonly account: unknown
   /** References that stayed in `account`. */
   readonly secrets?: readonly SecretReference[]
+  /** Its former name. */
+  readonly was?: string | undefined
   /** Milliseconds; undefined = the connector's default. */
   readonly settlesWithin: number | undefined
   readonly allowPrivate: boolean
@@ -301,10 +303,15 @@ export interface Destination extends Named {
 }
 
 export interface Sync extends Named {
+  /** Its former name: its ledger follows. */
+  readonly was?: string | undefined
   readonly destination: string
   /** Validated by the connector's own schema. */
   readonly into: unknown
-  readonly entity: string
+  /** Whose profiles are sent, or of rows: to whose profiles they belong; undefined = its rows belong to nobody. */
+  readonly entity: string | undefined
+  /** The rows that are sent in place of people; then neither `segment` nor `where` says anything. */
+  readonly rows?: SyncRows | undefined
   /** The segment whose members are sent; undefined = every profile of the entity. */
   readonly segment: string | undefined
   /** The variant of it whose people are sent; undefined = those of all variants. */
@@ -313,13 +320,15 @@ export interface Sync extends Named {
   /** Segments left out: of the sync, its destination and the project's defaults together. */
   readonly exclude: readonly string[]
   readonly mode: Mode
+  /** A mirror that removes also what it never sent. */
+  readonly owned?: true | undefined
   /** undefined = rows that leave are kept. */
   readonly onLeave: LeaveAction | undefined
   /** Why its people are contacted; undefined = only suppression keeps anybody back. */
   readonly purpose: string | undefined
   /** What is done with rows whose people may no longer be contacted; undefined = nothing can be done there. */
   readonly onWithdraw: LeaveAction | undefined
-  /** Their name → our trait, in YAML order; at least one. */
+  /** Their name → our trait, of rows a column of `rows.columns`, in YAML order; at least one. */
   readonly key: readonly { readonly theirs: string; readonly trait: string }[]
   readonly fields: readonly SyncField[]
   readonly guard: SyncGuard
@@ -327,6 +336,8 @@ export interface Sync extends Named {
   readonly onMappingChange?: 'resync' | 'rebase' | undefined
   /** Syncs that must have ended before. */
   readonly after: readonly string[]
+  /** Seconds that a run waits for jobs of the vendor that it started; undefined = the default of `sync/job.ts`. */
+  readonly wait?: number | undefined
   /** Seconds between two runs, for `run --due`; undefined = it is always due. */
   readonly every?: number | undefined
 }
@@ -347,11 +358,28 @@ export interface SyncGuard {
   readonly onMassRemove?: 'block' | 'hold' | undefined
 }
 
+/** The rows of a source that a sync sends. */
+export interface SyncRows {
+  readonly source: string
+  /** On the columns of a row, of its parents, and the traits of the person to whom it belongs. */
+  readonly where: Condition | undefined
+  /** Rows that happened before are left out; undefined = none, `first_run` = the business time of the sync's first run. */
+  readonly startAt: Expression | 'first_run' | undefined
+  /** What key and fields are made of, by the name under which they, as traits, call it: see `rowColumn`. */
+  readonly columns: ReadonlyMap<string, RowColumn>
+}
+
+export interface RowColumn {
+  readonly to: Target
+  readonly type: ValueType
+}
+
 export interface SyncField {
   readonly theirs: string
   readonly value: FieldValue
   readonly onNull: 'skip' | 'clear'
-  readonly write: 'always' | 'on_create'
+  /** if_empty: the engine leaves it out where the destination holds a value already. */
+  readonly write: 'always' | 'on_create' | 'if_empty'
 }
 
 export type FieldValue =

@@ -2,6 +2,7 @@ import type { Connector } from '../connectors/connector.ts'
 import { nearest, problem } from '../error.ts'
 import type { Unit } from '../sql/dialect.ts'
 import { accountOf } from './accounts.ts'
+import { checkRenamed } from './former-names.ts'
 import type { Destination } from './project.ts'
 import { header, type Resolving } from './resolving.ts'
 import { parseDuration } from './time.ts'
@@ -22,6 +23,7 @@ export function resolveDestinations(context: Resolving): ReadonlyMap<string, Con
     const destination = found && destinationOf(context, item, found)
     if (destination) connected.set(item.name, { destination, connector: found })
   }
+  checkRenamed(context, 'destinations')
   return connected
 }
 
@@ -56,6 +58,7 @@ function destinationOf(
     account && {
       ...header(item),
       type: connector.name,
+      ...(value.was && { was: value.was.text }),
       account: account.value,
       secrets: account.secrets,
       settlesWithin,

@@ -5,7 +5,7 @@ import { nameOf } from './place.ts'
 import type { Block, IdentifierType } from './project.ts'
 import type { Resolving } from './resolving.ts'
 import type { EntityShape } from './schema.ts'
-import type { Item } from './validate.ts'
+import { type Item, onlyInCase } from './validate.ts'
 
 type Declared = EntityShape['identifiers'][number]
 
@@ -19,15 +19,18 @@ export function identifierTypesOf(context: Resolving, entity: Item<EntityShape>)
 
 /** A type belongs to one entity, and its name can be that of a column. */
 export function checkIdentifierTypes({ validated, problems }: Resolving): void {
-  const seen = new Map<string, At>()
+  const seen = new Map<string, { readonly name: string; readonly at: At }>()
   for (const { value } of validated.entities.items.values())
     for (const { key } of value.identifiers) {
       // Warehouses compare names without case, and a type becomes the name of a column.
       const other = seen.get(key.text.toLowerCase())
-      seen.set(key.text.toLowerCase(), other ?? key.at())
+      seen.set(key.text.toLowerCase(), other ?? { name: key.text, at: key.at() })
       if (other) {
-        const message = `The identifier type "${key.text}" is declared twice; a type belongs to one entity.`
-        const fix = `The other one stands at ${nameOf(other)}.`
+        const message =
+          other.name === key.text
+            ? `The identifier type "${key.text}" is declared twice; a type belongs to one entity.`
+            : onlyInCase(key.text, other.name)
+        const fix = `The other one stands at ${nameOf(other.at)}.`
         problems.push(problem('project/duplicate-name', message, key.at(), fix))
       }
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key.text) || key.text.length > 48) {

@@ -2,8 +2,8 @@ import { type At, problem } from '../error.ts'
 import type { EventSource } from './condition.ts'
 import { cycles, type Need, ring } from './cycles.ts'
 import { find, placed, wantedIn } from './find.ts'
+import { checkRenamed } from './former-names.ts'
 import type { Condition } from './language.ts'
-import { nameOf } from './place.ts'
 import type { Entity, Purpose, Segment, Source } from './project.ts'
 import { purposeNamed } from './resolve-consent.ts'
 import { header, isAttributed, ofNobody, type Resolving } from './resolving.ts'
@@ -11,7 +11,7 @@ import { type EntityNames, entityScope, type Scope, sourceScope } from './scope.
 import { checkWaterfall, hasVariantColumn, limitOf, splitOf, variantColumn, variantsOf } from './segment-people.ts'
 import type { SegmentShape } from './segment-shape.ts'
 import type { Node, Scalar } from './tree.ts'
-import { type Item, isName } from './validate.ts'
+import type { Item } from './validate.ts'
 import { readWhere } from './where.ts'
 
 /** What conditions on profiles of one entity may speak of. */
@@ -66,7 +66,7 @@ export function resolveSegments(
     if (segment) segments.set(item.name, segment)
   }
   checkRings(context, segments)
-  checkRenamed(context)
+  checkRenamed(context, 'segments')
   checkVariantColumns(context, segments)
   return { segments, names }
 }
@@ -181,28 +181,6 @@ function checkRings(context: Resolving, segments: ReadonlyMap<string, Segment>):
   )
   for (const { names, at } of cycles(graph))
     context.problems.push(problem('ref/cycle', `Segments form a ring: ${ring(names)}.`, at))
-}
-
-/** A former name belongs to one segment alone, and to none that is still there. */
-function checkRenamed({ validated: { segments }, problems }: Resolving): void {
-  const heirs = new Map<string, Item<SegmentShape>>()
-  for (const item of segments.items.values()) {
-    const { was } = item.value
-    if (!was || !isName(was, problems)) continue
-    const taken = segments.names.get(was.text) ?? segments.disabled.get(was.text)
-    const other = heirs.get(was.text)
-    heirs.set(was.text, item)
-    const refuse = (message: string, fix: string) =>
-      problems.push(problem('project/duplicate-name', message, was.at(), fix))
-    if (was.text === item.name) refuse(`"${was.text}" is the name of the segment now.`, 'Take `was` away.')
-    else if (taken)
-      refuse(
-        `Segment "${item.name}" cannot have been "${was.text}", which is there still.`,
-        `See ${nameOf(taken)}. Rename one segment at a time: run once between two steps.`,
-      )
-    else if (other)
-      refuse(`Segment "${other.name}" was "${was.text}" already.`, `One of them is new: see ${nameOf(other.key.at())}.`)
-  }
 }
 
 /** A segment with variants needs a second column beside its own. */

@@ -1,21 +1,26 @@
 import type { Connector, Mode } from '../connectors/connector.ts'
 import { nearest, problem } from '../error.ts'
-import type { Unit } from '../sql/dialect.ts'
+import type { ValueType } from '../sql/dialect.ts'
+import { traitColumns } from './columns.ts'
 import { cycles, ring } from './cycles.ts'
 import { find, unknown, type Wanted, wantedIn } from './find.ts'
+import { checkRenamed } from './former-names.ts'
+import { keyPlace } from './key-place.ts'
 import { nameOf } from './place.ts'
-import type { Purpose, Source, Sync } from './project.ts'
+import type { Purpose, Source, Sync, SyncRows } from './project.ts'
 import { purposeOfSync } from './resolve-consent.ts'
 import type { Connected } from './resolve-destinations.ts'
 import { type EntityScope, type SegmentNames, segmentsNamed, whereOf } from './resolve-segments.ts'
 import { refuseHold, syncGuardOf } from './resolve-sync-guard.ts'
+import { modeOfRows, purposeOfRows, type Rows, rowsNamed, rowsOf } from './resolve-sync-rows.ts'
 import { header, type Resolving } from './resolving.ts'
 import { part } from './scalar.ts'
 import type { SyncShape } from './schema.ts'
 import { shaped } from './shape.ts'
 import { actsOf } from './sync-acts.ts'
-import { fieldsOf, keysOf, missingFields } from './sync-fields.ts'
-import { parseDuration } from './time.ts'
+import { fieldsOf, keysOf, missingFields, type Ours, oursOfPeople, type Sides } from './sync-fields.ts'
+import { ownsOf, refuseUnread } from './sync-reads.ts'
+import { lengthOf, parseDuration } from './time.ts'
 import type { Dict, Scalar } from './tree.ts'
 import type { Item } from './validate.ts'
 import { unknownVariant } from './variants.ts'
@@ -39,6 +44,7 @@ export function resolveSyncs(context: Resolving, scope: SyncScope): ReadonlyMap<
     if (sync) syncs.set(item.name, sync)
   }
   checkExcludes(context, scope)
+  checkRenamed(context, 'syncs')
   checkRings(context, syncs)
   checkPlaces(context, scope, syncs)
   return syncs
@@ -51,37 +57,44 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const before = problems.length
   const wanted = wantedIn('ref/unknown-destination', 'Destination', validated.destinations)
   const connected = find(value.to, scope.connected, wanted, problems)
-  const people = audienceOf(context, scope, value.audience)
+  const subject = subjectOf(context, scope, item)
   const after = afterOf(context, item)
-  refuseOwned(context, item)
   const every = everyOf(context, item)
+  const wait = waitOf(context, item)
   const guard = syncGuardOf(context, item)
-  if (!connected || !people) return undefined
+  if (!connected || !subject) return undefined
   const { connector, destination } = connected
-  const mode = modeOf(context, item, connector)
+  const { people, rows } = subject
+  const mode = modeOf(context, item, connector, rows)
   const into = intoOf(context, item, connector)
-  const where = value.where && whereOf(context, value.where, people.scope, scope.segments)
-  const exclude = segmentsNamed(context, value.exclude ?? [], people.scope.entity.name, scope.segments)
-  const sides = { context, item, connector, into, people: people.scope }
+  const where = rows || !people ? undefined : value.where && whereOf(context, value.where, people, scope.segments)
+  const exclude = excludesOf(context, scope, item, subject)
+  const sides = { context, item, connector, into, ours: subject.ours }
   const key = keysOf(sides)
   const fields = fieldsOf(sides)
   const acts = mode && actsOf(context, item, connector, mode)
-  const asking = { ...scope, what: `Sync "${item.name}"`, entity: people.scope.entity }
-  const purpose = purposeOfSync(context, value.purpose, item.key.at(), asking)
+  const purpose = purposeOf(sides, scope, subject, [key, fields])
+  const sent = rows && mode && rowsOf(context, item, rows, { mode, key, fields })
   if (!mode || !acts || into === undefined || problems.slice(before).some((one) => one.severity === 'error'))
     return undefined
   missingFields(sides, mode, [...key, ...fields])
+  const types = typesOf(people, sent)
+  const owned = ownsOf(context, { item, connector, mode, into, onLeave: acts.onLeave, key, types })
+  refuseUnread(context, { item, connector, mode, into })
   refuseHold(context, item, connector.delivers(mode, into))
   return {
     ...header(item),
+    ...(value.was && { was: value.was.text }),
     destination: destination.name,
     into,
-    entity: people.scope.entity.name,
-    segment: people.segment,
-    variant: people.variant,
+    entity: people?.entity.name,
+    ...(sent && { rows: sent }),
+    segment: subject.segment,
+    variant: subject.variant,
     where,
-    exclude: [...new Set([...exclude, ...inherited(context, scope, destination.exclude, people.scope)])],
+    exclude: [...new Set([...exclude, ...inherited(context, scope, destination.exclude, people)])],
     mode,
+    ...(owned && { owned }),
     ...acts,
     purpose,
     key,
@@ -90,38 +103,86 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
     ...(onMappingChange !== 'ask' && { onMappingChange }),
     after,
     ...(every !== undefined && { every }),
+    ...(wait !== undefined && { wait }),
   }
 }
 
-/** In seconds; months and longer have no fixed length. */
-function everyOf({ problems }: Resolving, { value: { every } }: Item<SyncShape>): number | undefined {
-  if (!every) return undefined
-  const duration = parseDuration(every.text)
-  const seconds = duration && LENGTHS[duration.unit]
-  if (duration && seconds !== undefined && duration.amount > 0) return duration.amount * seconds
-  const message = duration ? `"${every.text}" is no time between runs.` : `"${every.text}" is no duration.`
-  problems.push(problem('project/wrong-type', message, every.at(), 'Write 15 minutes, 1h, 1 day or 2 weeks.'))
+/** Types of what a key may be made of, by name. */
+function typesOf(people: EntityScope | undefined, rows: SyncRows | undefined): ReadonlyMap<string, ValueType> {
+  if (rows !== undefined) return new Map([...rows.columns].map(([name, { type }]) => [name, type]))
+  const traits = people === undefined ? [] : traitColumns(people.entity.traits)
+  return new Map<string, ValueType>([['profile_id', 'text'], ...traits.map(({ name, type }) => [name, type] as const)])
+}
+
+function everyOf(context: Resolving, { value: { every } }: Item<SyncShape>): number | undefined {
+  const wrong = { zero: 'is no time between runs', fix: 'Write 15 minutes, 1h, 1 day or 2 weeks.' }
+  return every && secondsOf(context, every, wrong)
+}
+
+/** In seconds; 0 = jobs are asked for once. */
+function waitOf(context: Resolving, { value: { wait } }: Item<SyncShape>): number | undefined {
+  if (wait?.text === '0') return 0
+  const fix = 'Write 30s, 5 minutes, 1h or 0.'
+  return wait && secondsOf(context, wait, { zero: undefined, fix })
+}
+
+/** A duration in seconds; months and longer have no fixed length. `zero`: what is said of none, where there must be one. */
+function secondsOf(
+  { problems }: Resolving,
+  written: Scalar,
+  { zero, fix }: { readonly zero: string | undefined; readonly fix: string },
+): number | undefined {
+  const duration = parseDuration(written.text)
+  const seconds = duration && lengthOf(duration)
+  if (seconds !== undefined && (seconds > 0 || zero === undefined)) return seconds
+  const message = `"${written.text}" ${duration && zero ? zero : 'is no duration'}.`
+  problems.push(problem('project/wrong-type', message, written.at(), fix))
   return undefined
 }
 
-const LENGTHS: Readonly<Partial<Record<Unit, number>>> = {
-  second: 1,
-  minute: 60,
-  hour: 3600,
-  day: 86_400,
-  week: 7 * 86_400,
-}
-
-interface People {
-  readonly scope: EntityScope
+/** Who or what is sent. */
+interface Subject {
+  readonly ours: Ours
+  /** Whose profiles are sent, or to whom rows belong; undefined = to nobody. */
+  readonly people: EntityScope | undefined
+  readonly rows: Rows | undefined
   readonly segment: string | undefined
   readonly variant: string | undefined
 }
 
+/** An audience, or the rows of a source. */
+function subjectOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Subject | undefined {
+  const { audience, source, start_at: startAt } = item.value
+  const { problems } = context
+  if (source && !audience) {
+    const rows = rowsNamed(context, scope, item, source)
+    return rows && { ours: rows, people: rows.people, rows, segment: undefined, variant: undefined }
+  }
+  if (audience && source)
+    problems.push(
+      problem('project/unknown-key', '"source" does not go with "audience".', keyPlace(item.node, 'source'), ONE_OF),
+    )
+  else if (!audience)
+    problems.push(
+      problem('project/missing-key', `Sync "${item.name}" needs "audience" or "source".`, item.key.at(), ONE_OF),
+    )
+  else if (startAt) {
+    const fix = 'Leave it out; what people did is asked for in a segment.'
+    const message = '"start_at" goes with "source": people do not happen.'
+    problems.push(problem('project/unknown-key', message, keyPlace(item.node, 'start_at'), fix))
+  }
+  return audience && audienceOf(context, scope, audience)
+}
+
+const ONE_OF = 'Write `audience:` to send people, or `source:` to send the rows of a source.'
+
 /** A segment, or an entity for all of its profiles. */
-function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): People | undefined {
+function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): Subject | undefined {
+  const subject = (people: EntityScope, more: Pick<Subject, 'segment' | 'variant'>): Subject => {
+    return { ours: oursOfPeople(context, people), people, rows: undefined, ...more }
+  }
   const entity = scope.entities.get(written.text)
-  if (entity) return { scope: entity, segment: undefined, variant: undefined }
+  if (entity) return subject(entity, { segment: undefined, variant: undefined })
   const { segments, entities } = context.validated
   const wanted: Wanted = {
     code: 'ref/unknown-segment',
@@ -139,16 +200,52 @@ function audienceOf(context: Resolving, scope: SyncScope, written: Scalar): Peop
     return undefined
   }
   const people = scope.entities.get(segment.entity)
-  return people && { scope: people, segment: name.text, variant: variant?.text }
+  return people && subject(people, { segment: name.text, variant: variant?.text })
+}
+
+function excludesOf(
+  context: Resolving,
+  { segments }: SyncScope,
+  { value: { exclude = [] } }: Item<SyncShape>,
+  { people, rows }: Subject,
+): readonly string[] {
+  if (people) return segmentsNamed(context, exclude, people.entity.name, segments)
+  const message = `Rows of source "${rows?.source.name}" belong to nobody, so no segment can leave them out.`
+  const [first] = exclude
+  if (first) context.problems.push(problem('project/wrong-type', message, first.at(), 'Narrow them with `where:`.'))
+  return []
+}
+
+function purposeOf(
+  { context, item, connector, into }: Sides,
+  scope: SyncScope,
+  { people, rows }: Subject,
+  [key, fields]: readonly [Sync['key'], Sync['fields']],
+): string | undefined {
+  if (rows) {
+    const known = into === undefined ? [] : connector.fields(into).known
+    const matched = new Set(known.filter((one) => one.key || one.normalise).map(({ name }) => name))
+    const values = fields.flatMap(({ theirs, value }) =>
+      matched.has(theirs) && value.kind === 'trait' ? [value.trait] : [],
+    )
+    const naming = [...key.map(({ trait }) => trait), ...values]
+    return purposeOfRows(context, item, rows, { ...scope, naming })
+  }
+  if (!people) return undefined
+  const asking = { ...scope, what: `Sync "${item.name}"`, entity: people.entity }
+  return purposeOfSync(context, item.value.purpose, item.key.at(), asking)
 }
 
 function modeOf(
   { problems }: Resolving,
   item: Item<SyncShape>,
   connector: Connector<unknown, unknown>,
+  rows: Rows | undefined,
 ): Mode | undefined {
   const { mode } = item.value
   const { modes, name } = connector
+  const ofRows = rows && !mode && modeOfRows(rows, connector)
+  if (ofRows) return ofRows
   if (!mode) return modes.includes('upsert') ? 'upsert' : modes[0]
   const known = modes.find((one) => one === mode.text)
   if (known) return known
@@ -162,12 +259,6 @@ function intoOf({ problems }: Resolving, item: Item<SyncShape>, connector: Conne
   const nothing: Dict = { kind: 'dict', entries: [], at: () => item.key.at() }
   const what = `"into" of sync "${item.name}"`
   return shaped(item.value.into ?? nothing, connector.into, { problems, what, at: item.key.at() })
-}
-
-function refuseOwned({ problems }: Resolving, { node, value }: Item<SyncShape>): void {
-  const key = node.entries.find((entry) => entry.key.text === 'owned')?.key
-  const message = '`owned: true` is planned; this version removes only rows that it sent.'
-  if (value.owned) problems.push(problem('project/not-supported', message, key?.at()))
 }
 
 function afterOf(context: Resolving, item: Item<SyncShape>): readonly string[] {
@@ -184,10 +275,10 @@ function inherited(
   { settings }: Resolving,
   { segments }: SyncScope,
   ofDestination: readonly string[],
-  people: EntityScope,
+  people: EntityScope | undefined,
 ): readonly string[] {
   const names = [...ofDestination, ...settings.exclude.map((one) => one.text)]
-  return names.filter((name) => segments.get(name)?.entity === people.entity.name)
+  return names.filter((name) => people && segments.get(name)?.entity === people.entity.name)
 }
 
 /** Excludes that several syncs inherit are looked up once. */
@@ -209,7 +300,8 @@ function checkRings({ validated, problems }: Resolving, syncs: ReadonlyMap<strin
 }
 
 /** Two syncs into one place would overwrite each other's rows if they knew them by different keys. */
-function checkPlaces({ validated, problems }: Resolving, scope: SyncScope, syncs: ReadonlyMap<string, Sync>): void {
+function checkPlaces(context: Resolving, scope: SyncScope, syncs: ReadonlyMap<string, Sync>): void {
+  const { validated, problems } = context
   const first = new Map<string, Sync>()
   for (const sync of syncs.values()) {
     const connected = scope.connected.get(sync.destination)
@@ -217,6 +309,7 @@ function checkPlaces({ validated, problems }: Resolving, scope: SyncScope, syncs
     if (!connected || place === undefined) continue
     const other = first.get(`${connected.connector.name} ${place}`)
     first.set(`${connected.connector.name} ${place}`, other ?? sync)
+    refuseShared(context, sync, other)
     if (!other || JSON.stringify(other.key) === JSON.stringify(sync.key)) continue
     const written = validated.syncs.items.get(sync.name)?.value.key
     const at = (written && ('kind' in written ? written : written[0]?.key)?.at()) ?? sync.at
@@ -225,4 +318,15 @@ function checkPlaces({ validated, problems }: Resolving, scope: SyncScope, syncs
     const fix = `Use { ${theirs} }, the key of "${other.name}" at ${nameOf(other.at)}, or another place.`
     problems.push(problem('sync/key-conflict', message, at, fix))
   }
+}
+
+/** Who owns a place removes whatever others write there. */
+function refuseShared({ validated, problems }: Resolving, sync: Sync, other: Sync | undefined): void {
+  const [owner, writer] = sync.owned ? [sync, other] : [other, sync]
+  if (!owner?.owned || writer === undefined) return
+  const entry = validated.syncs.items.get(owner.name)?.node.entries.find(({ key }) => key.text === 'owned')
+  const message = `"${owner.name}" owns its place, which "${writer.name}" writes as well: it would remove what that one sends.`
+  problems.push(
+    problem('sync/key-conflict', message, entry?.key.at(), 'Take `owned: true` away, or use another place.'),
+  )
 }

@@ -198,10 +198,11 @@ export const destinationShape = planned(
     allow_private: z.boolean().describe('Allow http and private addresses for the declared host and port.').optional(),
     targets: scalars('Targets under which it is written. Default: all.').optional(),
     exclude: scalars('Segments that are never sent there.').optional(),
+    was: scalar('Its former name: what the sandbox holds of it follows.').optional(),
     for_each: forEach('destination').optional(),
     ...named,
   }),
-  { was: later.was },
+  {},
 )
 
 const text = scalar('A trait, or text with {{trait}}.')
@@ -221,10 +222,18 @@ export const syncShape = planned(
   z.object({
     to: scalar('The destination.'),
     into: tree('The place inside it, as its connector describes.', 'a map').optional(),
-    audience: scalar('The segment or segment.variant whose members are sent, or an entity for all of its profiles.'),
-    where: condition('traits').optional(),
+    audience: scalar(
+      'The segment or segment.variant whose members are sent, or an entity for all of its profiles.',
+    ).optional(),
+    source: scalar('The source whose rows are sent, in place of an audience.').optional(),
+    start_at: scalar(
+      'Rows that happened before are not sent: a time, 30 days ago, or beginning. Default in mode append: the first run; else beginning.',
+    ).optional(),
+    where: condition('traits, with `source:` on columns').optional(),
     exclude: scalars('Segments that are left out.').optional(),
-    mode: scalar('upsert, update, insert, mirror or append. Default: upsert where the connector has it.').optional(),
+    mode: scalar(
+      'upsert, update, insert, mirror or append. Default: upsert where the connector has it; for events append.',
+    ).optional(),
     on_leave: z
       .union([
         scalar('A verb of the connector, or keep.'),
@@ -234,7 +243,8 @@ export const syncShape = planned(
       .optional(),
     key: z
       .union([scalar('A trait of the same name on both sides.'), entries(scalar('Our trait.'), 'Theirs → ours.')])
-      .describe('What identifies a row there.'),
+      .describe("What identifies a row there. With `source:` a column; default: the source's key.")
+      .optional(),
     fields: entries(z.union([text, field]), 'Theirs → ours.').optional(),
     guard: z
       .object({
@@ -274,16 +284,18 @@ export const syncShape = planned(
       .optional(),
     after: scalars('Syncs that must have ended before.').optional(),
     every: scalar('How often it is due; read by `cdp run --due` only.').optional(),
-    owned: z.boolean().describe('A mirror removes only rows that we sent.').optional(),
+    wait: scalar(
+      'How long a run waits for jobs of the vendor that it started: 10m, or 0. Default: 2 minutes.',
+    ).optional(),
+    owned: z
+      .boolean()
+      .describe('true: a mirror removes also rows that cdp never sent. Default: only rows that it sent.')
+      .optional(),
+    was: scalar('Its former name: what its destination acknowledged follows, and nothing is sent anew.').optional(),
     for_each: forEach('sync').optional(),
     ...named,
   }),
-  {
-    was: later.was,
-    source: 'sends audiences only',
-    start_at: 'sends audiences only',
-    wait: 'does not wait for jobs of a vendor',
-  },
+  {},
 )
 
 export type ConfigShape = z.infer<typeof configShape>

@@ -6,6 +6,7 @@ import { type EntityScope, traitScope } from './resolve-segments.ts'
 import type { Resolving } from './resolving.ts'
 import { part } from './scalar.ts'
 import type { SyncShape } from './schema.ts'
+import type { Scope } from './scope.ts'
 import { natural } from './shape.ts'
 import type { Scalar } from './tree.ts'
 import { typeOf } from './types.ts'
@@ -19,7 +20,18 @@ export interface Sides {
   readonly connector: Connector<unknown, unknown>
   /** Undefined where `into:` is broken: then nothing is known of the vendor's fields. */
   readonly into: unknown
-  readonly people: EntityScope
+  readonly ours: Ours
+}
+
+/** What key and fields may be made of: the traits of people, or the columns of rows. */
+export interface Ours {
+  readonly scope: Scope
+  /** What a name stands for, by the name that it has where the audience is selected from. */
+  named(written: Scalar): TraitRef | undefined
+  /** The key where none is written; undefined = one must be. */
+  readonly key?: Scalar | undefined
+  /** What to do where there is none. */
+  readonly noKey?: string
 }
 
 type Fields = NonNullable<SyncShape['fields']>
@@ -27,8 +39,14 @@ type Written = Extract<Fields[number]['value'], { readonly on_null?: unknown }>
 
 /** Their name → our trait. `key: email` is short for `{ email: email }`. */
 export function keysOf(sides: Sides): Sync['key'] {
-  const { key } = sides.item.value
+  const key = sides.item.value.key ?? sides.ours.key
   const { problems } = sides.context
+  if (key === undefined) {
+    problems.push(
+      problem('project/missing-key', `Sync "${sides.item.name}" needs "key".`, sides.item.key.at(), sides.ours.noKey),
+    )
+    return []
+  }
   const pairs = 'kind' in key ? [{ key: key, value: key }] : key
   if (pairs.length === 0)
     problems.push(problem('project/missing-key', `Sync "${sides.item.name}" needs a key.`, sides.item.key.at()))
@@ -36,7 +54,7 @@ export function keysOf(sides: Sides): Sync['key'] {
   return pairs.flatMap(({ key: theirs, value: ours }) => {
     if (known.length > 0 && !known.some((field) => field.name === theirs.text))
       problems.push(unknownField(sides, theirs, known, 'as a key'))
-    const trait = traitOf(sides, ours)
+    const trait = sides.ours.named(ours)
     return trait ? [{ theirs: theirs.text, trait: trait.trait }] : []
   })
 }
@@ -53,8 +71,8 @@ export function fieldsOf(sides: Sides): readonly SyncField[] {
     const field = 'kind' in value ? { value: textOf(sides, value) } : fieldValue(sides, theirs, value, known)
     if (!field.value) return []
     const more = 'kind' in value ? {} : value
-    const write = more.write === 'on_create' ? 'on_create' : 'always'
-    return [{ theirs: theirs.text, value: field.value, onNull: more.on_null ?? 'skip', write }]
+    const { on_null: onNull = 'skip', write = 'always' } = more
+    return [{ theirs: theirs.text, value: field.value, onNull, write }]
   })
 }
 
@@ -86,27 +104,23 @@ function unknownField(sides: Sides, theirs: Scalar, known: readonly Field[], how
   return problem('ref/unknown-field', message, theirs.at(), fix)
 }
 
-interface TraitRef {
+export interface TraitRef {
   readonly trait: string
   readonly type: ValueType
 }
 
-/** A trait by its name, or as `customer.name`. */
-function traitOf(sides: Sides, written: Scalar): TraitRef | undefined {
-  const scope = traitScope(sides.context, sides.people)
+/** The traits of people, each by its name, or as `customer.name`. */
+export function oursOfPeople(context: Resolving, people: EntityScope): Ours {
+  const scope = traitScope(context, people)
+  return { scope, named: (written) => traitOf(context, people, scope, written) }
+}
+
+function traitOf({ problems }: Resolving, people: EntityScope, scope: Scope, written: Scalar): TraitRef | undefined {
   const path = written.text.trim().split('.')
   const found = scope.lookup(path)
-  const isListed = sides.people.entity.identifiers.some(({ name }) => path.join('_') === `all_${name}`)
+  const isListed = people.entity.identifiers.some(({ name }) => path.join('_') === `all_${name}`)
   if (found?.to.kind === 'trait' && !isListed) return { trait: found.to.trait, type: found.type }
-  const { problems } = sides.context
-  if (isListed || path[0] === 'all')
-    problems.push(
-      problem(
-        'project/not-supported',
-        '`all.<identifier>` is planned; this version does not send lists.',
-        written.at(),
-      ),
-    )
+  if (isListed || path[0] === 'all') problems.push(noLists(written))
   else {
     const { code, message, fix } = scope.complaint(path)
     problems.push(problem(code, message, written.at(), fix))
@@ -114,10 +128,15 @@ function traitOf(sides: Sides, written: Scalar): TraitRef | undefined {
   return undefined
 }
 
+export function noLists(written: Scalar): Diagnostic {
+  const message = '`all.<identifier>` is planned; this version does not send lists.'
+  return problem('project/not-supported', message, written.at())
+}
+
 /** A trait's name, or text with `{{trait}}`. */
 function textOf(sides: Sides, written: Scalar): FieldValue | undefined {
   if (!/\{\{|\}\}/.test(written.text)) {
-    const trait = traitOf(sides, written)
+    const trait = sides.ours.named(written)
     return trait && { kind: 'trait', ...trait }
   }
   const before = sides.context.problems.length
@@ -126,7 +145,7 @@ function textOf(sides: Sides, written: Scalar): FieldValue | undefined {
   for (const match of written.text.matchAll(/\{\{\s*([^{}]*?)\s*\}\}/g)) {
     pieces.push(...plain(sides, written, done, match.index))
     const from = match.index + match[0].indexOf(match[1] ?? '', 2)
-    const trait = traitOf(sides, part(written, from, from + (match[1] ?? '').length))
+    const trait = sides.ours.named(part(written, from, from + (match[1] ?? '').length))
     if (trait) pieces.push(trait)
     done = match.index + match[0].length
   }
@@ -159,17 +178,17 @@ function fieldValue(
     problems.push(problem('project/missing-key', message, given[1]?.at() ?? theirs.at()))
     return { value: undefined }
   }
-  if (written.write === 'if_empty') {
-    const message = '`write: if_empty` is planned; this version does not read what a field holds.'
-    problems.push(problem('project/not-supported', message, theirs.at()))
+  if (written.write === 'if_empty' && written.on_null === 'clear') {
+    const message = `"${theirs.text}" is to be cleared, and to be written only where it is empty: that is nothing to do.`
+    problems.push(problem('project/wrong-type', message, theirs.at(), 'Take `on_null: clear` away.'))
     return { value: undefined }
   }
   if (written.trait) {
-    const trait = traitOf(sides, written.trait)
+    const trait = sides.ours.named(written.trait)
     return { value: trait && { kind: 'trait', ...trait } }
   }
   if (written.value) return { value: literalOf(sides, written.value, known) }
-  const expression = written.expr && readExpression(written.expr, traitScope(sides.context, sides.people), problems)
+  const expression = written.expr && readExpression(written.expr, sides.ours.scope, problems)
   return { value: expression && { kind: 'expression', expression, type: typeOf(expression) } }
 }
 

@@ -8,6 +8,20 @@ export function parseDuration(text: string): Duration | undefined {
   return match && unit ? { amount: Number(match[1]), unit } : undefined
 }
 
+/** A duration in seconds; undefined for months and longer, which have no fixed length. */
+export function lengthOf({ amount, unit }: Duration): number | undefined {
+  const seconds = LENGTHS[unit]
+  return seconds && amount * seconds
+}
+
+const LENGTHS: Readonly<Partial<Record<Unit, number>>> = {
+  second: 1,
+  minute: 60,
+  hour: 3600,
+  day: 86_400,
+  week: 7 * 86_400,
+}
+
 /** The unit that a word names, in the singular, the plural or short (s m h d w). */
 export function unitOf(word: string): Unit | undefined {
   return SHORT.get(word) ?? UNITS.find((unit) => word === unit || word === `${unit}s`)

@@ -213,11 +213,17 @@ function duplicate(first: Scalar, second: Scalar, problems: Diagnostic[]): void 
     [first, second],
     [second, first],
   ] as const) {
-    const message = `The name "${one.text}" is defined twice.`
+    const message =
+      one.text === other.text ? `The name "${one.text}" is defined twice.` : onlyInCase(one.text, other.text)
     problems.push(
       problem('project/duplicate-name', message, one.at(), `The other one stands at ${nameOf(other.at())}.`),
     )
   }
+}
+
+/** Warehouses compare names without case: one column, table or view would be the other. */
+export function onlyInCase(one: string, other: string): string {
+  return `"${one}" and "${other}" differ only in case, which warehouses do not tell apart.`
 }
 
 /** Names become names of tables, views and columns. */
@@ -240,14 +246,16 @@ function isSentence(key: Scalar, problems: Diagnostic[]): boolean {
 }
 
 function oneNamespace(kinds: readonly Items<unknown>[], problems: Diagnostic[]): void {
-  const seen = new Map<string, At>()
+  const seen = new Map<string, { readonly name: string; readonly at: At }>()
   for (const { names } of kinds)
     for (const [name, at] of names) {
       const other = seen.get(name.toLowerCase())
-      seen.set(name.toLowerCase(), other ?? at)
+      seen.set(name.toLowerCase(), other ?? { name, at })
       if (!other) continue
-      const message = `The name "${name}" is defined twice: sources, entities and segments share their names.`
-      problems.push(problem('project/duplicate-name', message, at, `The other one stands at ${nameOf(other)}.`))
+      const twice =
+        other.name === name ? `The name "${name}" is defined twice` : onlyInCase(name, other.name).slice(0, -1)
+      const message = `${twice}: sources, entities and segments share their names.`
+      problems.push(problem('project/duplicate-name', message, at, `The other one stands at ${nameOf(other.at)}.`))
     }
 }
 

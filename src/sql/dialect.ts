@@ -50,6 +50,11 @@ export interface Dialect extends Quoting {
   dropSchema(schema: string): Sql
   dropTable(table: Table): Sql
   dropView(view: Table): Sql
+  /**
+   * What stands before a statement that must find no other writer of a table until its transaction ends; empty where one
+   * of two such transactions fails and is repeated. For rows that are written where they are missing, once.
+   */
+  holdWriters(table: Table): Sql
 
   /**
    * Reads files as a relation, or undefined where the warehouse cannot read local files. Paths are relative to the

@@ -50,11 +50,22 @@ export function ranges(told: readonly Ack[]): readonly Ack[] {
   const acks: Ack[] = []
   for (const ack of sorted.flatMap(split)) {
     const last = acks.at(-1)
-    if (last && last.hi + 1 === ack.lo && ack.lo % ACK_BLOCK !== 0 && isSame(last, ack))
+    if (last && last.hi + 1 === ack.lo && ack.lo % ACK_BLOCK !== 0 && last.hold === ack.hold && faredAlike(last, ack))
       acks[acks.length - 1] = { ...last, hi: ack.hi }
     else acks.push(ack)
   }
   return acks
+}
+
+/** Did the same become of both, times apart? */
+export function faredAlike(a: Omit<Ack, 'lo' | 'hi' | 'hold'>, b: Omit<Ack, 'lo' | 'hi' | 'hold'>): boolean {
+  return (
+    a.outcome === b.outcome &&
+    a.code === b.code &&
+    a.message === b.message &&
+    a.destinationId === b.destinationId &&
+    a.job === b.job
+  )
 }
 
 function split(ack: Ack): readonly Ack[] {
@@ -65,15 +76,4 @@ function split(ack: Ack): readonly Ack[] {
     lo = hi + 1
   }
   return parts
-}
-
-function isSame(a: Ack, b: Ack): boolean {
-  return (
-    a.outcome === b.outcome &&
-    a.hold === b.hold &&
-    a.code === b.code &&
-    a.message === b.message &&
-    a.destinationId === b.destinationId &&
-    a.job === b.job
-  )
 }

@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../error.ts'
 import type { PlanCounts } from './ledger.ts'
 
 /** A limit that stops a sync before it sends. */
@@ -48,4 +49,6 @@ export interface Judged {
   /** Why its removals are held back. */
   readonly held: Breach | undefined
   readonly mapping: MappingNote | undefined
+  /** What else a reader should know of it. */
+  readonly notes?: readonly Diagnostic[]
 }

@@ -1,6 +1,6 @@
 import type { Ms } from '../connectors/connector.ts'
 import type { Clock } from '../world.ts'
-import { ranges } from './batch.ts'
+import { faredAlike, ranges } from './batch.ts'
 import type { Timing } from './job.ts'
 import type { Ack, Confession, Lease, Ledger, Outcome, PlannedChange } from './ledger.ts'
 
@@ -60,7 +60,7 @@ export class Checkpoint {
 
   /** Notes that a request with these rows starts now. */
   sending(rows: readonly PlannedChange[]): void {
-    for (const { seq, keyJson, profileId, ident } of rows) this.#sent.set(seq, { keyJson, profileId, ident })
+    for (const row of rows) this.#sent.set(row.seq, row)
   }
 
   tell(seq: number, fate: Fate): void {
@@ -68,7 +68,10 @@ export class Checkpoint {
   }
 
   tellAll(lo: number, hi: number, fate: Fate): void {
-    this.#pending.push({ seqs: { lo, hi }, fate })
+    const last = this.#pending.at(-1)
+    // Neighbours mostly fare alike.
+    if (last !== undefined && last.seqs.hi + 1 === lo && isAlike(last.fate, fate)) last.seqs.hi = hi
+    else this.#pending.push({ seqs: { lo, hi }, fate })
     this.tally.set(fate.outcome, (this.tally.get(fate.outcome) ?? 0) + hi - lo + 1)
   }
 
@@ -113,4 +116,8 @@ export class Checkpoint {
     }))
     return ranges(told)
   }
+}
+
+function isAlike(a: Fate, b: Fate): boolean {
+  return a.holdUntil === b.holdUntil && faredAlike(a, b)
 }

@@ -1,6 +1,6 @@
-import { type Diagnostic, warning } from '../error.ts'
-import type { SyncJob } from './job.ts'
-import type { ConsentCounts, PlanCounts } from './ledger.ts'
+import { asFailure, type Diagnostic, warning } from '../error.ts'
+import type { AskedConsent, SyncJob } from './job.ts'
+import type { ConsentCounts, FeedNow, PlanCounts } from './ledger.ts'
 
 /** Points by which the share of people who agreed may move between two plans. */
 const MOST_POINTS = 20
@@ -10,15 +10,31 @@ const FEW = 20
 /** Why consents must not be believed, or undefined where nothing speaks against them. */
 export function consentGuard({ consent }: Pick<SyncJob, 'consent'>, { consents }: PlanCounts): string | undefined {
   if (consent === undefined || consents === undefined) return undefined
-  const { purpose, source, maxAge } = consent
-  if (consents.answers === 0)
-    return `The consents of "${purpose}" are gone: source "${source}" has no rows. Mend what fills it; nobody is sent or withdrawn until then.`
-  if (consents.isStale)
-    return `The consents of "${purpose}" are too old: the newest row of source "${source}" is older than ${maxAge}. Mend what fills it, or raise \`max_age\`.`
+  const { purpose, source } = consent
+  const unfit = unfitFeed(consent, { isEmpty: consents.answers === 0, isStale: consents.isStale })
+  if (unfit !== undefined) return unfit
   if (consents.before === undefined || consents.before.asked < FEW || !hasMoved(consents, consents.before))
     return undefined
   const [now, before] = [shareOf(consents), shareOf(consents.before)]
   return `The share of people who agreed to "${purpose}" moved from ${percent(before)} to ${percent(now)} since this sync was last sent. See whether source "${source}" is right.`
+}
+
+/** Why a source of consents must not be believed, or undefined where nothing speaks against it. */
+export function unfitFeed(
+  { purpose, source, maxAge }: AskedConsent,
+  { isEmpty, isStale }: FeedNow,
+): string | undefined {
+  if (isEmpty)
+    return `The consents of "${purpose}" are gone: source "${source}" has no rows. Mend what fills it; nobody is sent or withdrawn until then.`
+  if (isStale)
+    return `The consents of "${purpose}" are too old: the newest row of source "${source}" is older than ${maxAge}. Mend what fills it, or raise \`max_age\`.`
+  return undefined
+}
+
+/** Who may be contacted cannot be found out: then nobody is. */
+export function unreadFeed({ purpose, source }: AskedConsent, thrown: unknown): string {
+  const words = asFailure(thrown).diagnostics.map(({ message }) => message)
+  return `The consents of "${purpose}" could not be read from source "${source}": ${words.join(' ')}`
 }
 
 type Share = Pick<ConsentCounts, 'asked' | 'agreed'>

@@ -3,6 +3,7 @@ import type { Channel, Limit, Ms } from '../connectors/connector.ts'
 import type { World } from '../world.ts'
 import type { Checkpoint } from './checkpoint.ts'
 import { Grace, type Stop } from './grace.ts'
+import type { PlannedChange } from './ledger.ts'
 import { type Lesson, LONGEST_PAUSE, type Pace, type Turn } from './pace.ts'
 import { backoff, THROTTLE_BASE } from './retry.ts'
 import { type Ending, INTERRUPTED, type Trouble, troubleOf } from './trouble.ts'
@@ -32,6 +33,8 @@ export class Delivery {
   /** Rows that were to be sent, and those among them that only bisection found to be bad. */
   rows = 0
   bisected = 0
+  /** Rows of the plan whose people may no longer be contacted, so that they were not sent. */
+  readonly withheld = { consent: { creates: 0, updates: 0 }, suppressed: { creates: 0, updates: 0 } }
   /** Rows that were tried as often as a run tries. */
   givenUp = 0
   lastError: string | undefined
@@ -99,6 +102,12 @@ export class Delivery {
     if (!isThrottled && wait <= LONGEST_PAUSE) return this.#sleep(wait)
     this.pace.pause(wait, `It asks to be left alone for longer than a run waits: ${this.lastError ?? ''}.`)
     return this.mayGoOn()
+  }
+
+  /** A row is not sent, because its person may no longer be contacted. */
+  withhold({ seq, op }: PlannedChange, reason: 'consent' | 'suppressed'): void {
+    this.checkpoint.tell(seq, { outcome: 'unsent' })
+    this.withheld[reason][op === 'create' ? 'creates' : 'updates'] += 1
   }
 
   /** Keeps what went wrong last, for the report: it becomes the end of a sentence. */

@@ -4,6 +4,7 @@ import type { SyncJob, SyncOutcome } from './job.ts'
 import { judgedPlan } from './judge.ts'
 import type { Kept, PlanCounts } from './ledger.ts'
 import { blocked, outcomeOf, saidOf } from './outcome.ts'
+import { type SurveyJob, survey } from './survey.ts'
 
 /** A plan for the eyes, and for `apply` where it is kept. */
 export interface Draft {
@@ -22,7 +23,9 @@ export interface Estimate {
 }
 
 /** What planning alone needs. */
-export type DraftJob = Guarded & Pick<SyncJob, 'destination' | 'onMappingChange' | 'ledger' | 'world' | 'maxChanges'>
+export type DraftJob = Guarded &
+  SurveyJob &
+  Pick<SyncJob, 'destination' | 'onMappingChange' | 'ledger' | 'world' | 'maxChanges'>
 
 /**
  * Plans without a lease: sends nothing, and changes nothing that a run reads. `look` is called while the plan is there
@@ -35,7 +38,8 @@ export async function draftSync(
   const { ledger, world } = job
   const began = world.clock.now()
   await ledger.prepare()
-  const { counts, ...judged } = await judgedPlan(job, undefined)
+  const notes = await survey(job, undefined)
+  const { counts, ...judged } = { ...(await judgedPlan(job, undefined)), notes }
   await look?.()
   const kept = keep ? await ledger.keep() : undefined
   await ledger.discard()

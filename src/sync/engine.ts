@@ -1,14 +1,17 @@
-import { CdpError, failure, warning } from '../error.ts'
+import { CdpError, warning } from '../error.ts'
 import type { Judged } from './breach.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery } from './delivery.ts'
 import type { Stop } from './grace.ts'
 import { type KeptJob, type SyncJob, type SyncOutcome, TIMING } from './job.ts'
 import { judgedPlan } from './judge.ts'
-import type { Claimed, Lease, Outcome, PlanCounts, RunEvent } from './ledger.ts'
+import { adopted } from './kept.ts'
+import type { Claimed, Outcome, PlanCounts, RunEvent } from './ledger.ts'
 import { blocked, diagnosticsOf, endingStatus, outcomeOf, saidOf } from './outcome.ts'
 import { poll, type SettledCounts } from './poll.ts'
+import { type Asking, mayReplace } from './revoked.ts'
 import { sendChanges } from './send.ts'
+import { survey } from './survey.ts'
 import type { Ending } from './trouble.ts'
 import { sendWhole } from './whole.ts'
 
@@ -57,27 +60,8 @@ async function planned(job: SyncJob, checkpoint: Checkpoint, override: boolean):
   const { lease } = checkpoint
   await ledger.recover(lease)
   await poll({ job, lease, wait: 0, mayGoOn: () => checkpoint.keep() })
-  return judgedPlan(job, lease, override)
-}
-
-/** The plan that was kept, if nothing has happened since it was made. Throws CdpError `plan/stale`. */
-async function adopted({ name, ledger }: SyncJob, lease: Lease, { plan, judged }: KeptJob): Promise<Judged> {
-  const left = await ledger.recover(lease)
-  if (lease.fence !== plan.fence + 1 || left > 0)
-    throw stale(`"${name}" was sent by another run since the plan was made.`)
-  const counts = await ledger.adopt(lease, plan)
-  if (counts === undefined) throw stale(`The plan of "${name}" is no longer there, or not what it was.`)
-  return { ...judged, counts }
-}
-
-/** A plan that cannot be applied any more. */
-export function stale(message: string): CdpError {
-  return failure(
-    'project',
-    'plan/stale',
-    message,
-    'Nothing was published or sent. Make a new plan: cdp plan -o plan.json.',
-  )
+  const notes = await survey(job, lease, () => checkpoint.keep())
+  return { ...(await judgedPlan(job, lease, override)), notes }
 }
 
 /** Sends a plan, merges what became of it, and gives the lease back. Throws CdpError when the warehouse fails. */
@@ -128,17 +112,19 @@ async function send(
   const { ledger, world } = job
   const began = world.clock.now()
   const delivery = new Delivery({ ...job, checkpoint }, stop)
-  await deliverPlan(job, delivery, counts, progress).finally(() => delivery.close())
+  const overridden = judged.breaches.some(({ guard }) => guard === 'consent')
+  await deliverPlan({ job, delivery, overridden }, counts, progress).finally(() => delivery.close())
   const rows = counts.creates + counts.updates + counts.removes
   const isOurs = !checkpoint.isFenced && (rows + counts.marks === 0 || (await ledger.merge(checkpoint.lease)))
   const ending: Ending | undefined = isOurs ? delivery.ending : { kind: 'fenced' }
   const tally = await settled(job, checkpoint, stop.signal)
-  const said = saidOf(job, judged)
+  const said = saidOf(job, judged, ending)
   const outcome = outcomeOf(job, {
     ...said,
     status: endingStatus(ending),
     counts,
     tally,
+    withheld: delivery.withheld,
     calls: delivery.calls,
     retries: delivery.retries,
     nextEligibleAt: ending?.kind === 'postponed' ? ending.until : undefined,
@@ -147,8 +133,8 @@ async function send(
   })
   const event: RunEvent = {
     event: eventOf(outcome),
-    counts: numbersOf(outcome, counts),
-    ...overridden(judged, job.kept),
+    counts: { ...numbersOf(outcome, counts), ...postponedBy(ending, world.clock.wall()) },
+    ...(outcome.blocked_by === null ? overriding(judged, job.kept) : { detail: outcome.blocked_by }),
   }
   // Once fenced, the plan belongs to the run that took over: it must still find and merge it.
   if (isOurs) await ledger.finish(checkpoint.lease, event)
@@ -157,24 +143,23 @@ async function send(
 }
 
 async function deliverPlan(
-  job: SyncJob,
-  delivery: Delivery,
+  asking: Asking & { readonly job: SyncJob },
   counts: PlanCounts,
   progress: (rows: number) => void,
 ): Promise<void> {
+  const { job, delivery } = asking
   const { creates, updates, removes } = counts
   const rows = creates + updates + removes
   if (rows === 0) return
   if (job.delivers === 'changes') {
     const changes = job.ledger.changes(delivery.checkpoint.lease)
-    await sendChanges({ job, delivery, changes, volume: { upsert: creates + updates, remove: removes }, progress })
+    await sendChanges({ ...asking, changes, volume: { upsert: creates + updates, remove: removes }, progress })
     return
   }
   // An earlier replacement may still land over a new one; and a part of a whole cannot be sent.
   const { owed } = counts
   if (counts.onHold > 0 || owed.creates + owed.updates + owed.removes > 0) return
-  // The rows were read with the build: whoever was suppressed since then is among them. The next run knows.
-  if (await job.ledger.hasFreshSuppressions()) return
+  if (!(await mayReplace(asking))) return
   await sendWhole(job, delivery, rows)
   progress(rows)
 }
@@ -187,7 +172,7 @@ async function settled(
 ): Promise<ReadonlyMap<Outcome, number>> {
   const accepted = checkpoint.tally.get('submitted') ?? 0
   if (accepted === 0 || checkpoint.isFenced) return checkpoint.tally
-  const wait = (job.timing ?? TIMING).wait
+  const wait = job.wait ?? (job.timing ?? TIMING).wait
   const known = await poll({ job, lease: checkpoint.lease, wait, mayGoOn: () => checkpoint.keep(), signal })
   return moved(checkpoint.tally, known, accepted)
 }
@@ -214,7 +199,7 @@ function follow(counts: PlanCounts, progress: ((rows: number, of: number) => voi
 }
 
 /** The guards that would have blocked the plan, for the record. */
-function overridden({ breaches }: Judged, kept: KeptJob | undefined): Pick<RunEvent, 'detail'> {
+function overriding({ breaches }: Judged, kept: KeptJob | undefined): Pick<RunEvent, 'detail'> {
   if (breaches.length === 0) return {}
   const by = kept === undefined ? '' : ` by ${kept.id}`
   return { detail: `overridden${by}: ${breaches.map(({ guard, message }) => `${guard}: ${message}`).join(' ')}` }
@@ -226,14 +211,22 @@ function skipped(job: SyncJob, claimed: Extract<Claimed, { kind: 'taken' }>, beg
   return outcomeOf(job, { status: 'skipped', ms: job.world.clock.now() - began, diagnostics })
 }
 
+/** For how many seconds the account wants to be left alone, for `run --due`: a time by our clock is none of the warehouse's. */
+function postponedBy(ending: Ending | undefined, now: Date): RunEvent['counts'] {
+  if (ending?.kind !== 'postponed' || ending.until === undefined) return {}
+  return { postponed: Math.max(0, Math.ceil((ending.until.getTime() - now.getTime()) / 1000)) }
+}
+
 function eventOf(outcome: SyncOutcome): RunEvent['event'] {
   if (outcome.status === 'ok') return 'done'
+  if (outcome.status === 'blocked') return 'blocked'
   return outcome.status === 'partial' || outcome.status === 'interrupted' ? outcome.status : 'failed'
 }
 
 function numbersOf(outcome: SyncOutcome, { consents }: PlanCounts): Readonly<Record<string, number>> {
   const { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls } = outcome
+  const { listed } = outcome.withheld
   // The next plan compares its share with this one.
   const agreed = consents && { asked: consents.asked, agreed: consents.agreed }
-  return { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls, ...agreed }
+  return { creates, updates, removes, unchanged, written, accepted, refused, again, invalid, calls, listed, ...agreed }
 }

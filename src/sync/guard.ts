@@ -15,7 +15,7 @@ const MAX_INVALID_ROWS = 1_000
 const MAX_CALLS = 0.8
 
 /** What a guard must know of a sync. */
-export type Guarded = Pick<SyncJob, 'name' | 'onLeave' | 'delivers' | 'guard' | 'segment' | 'consent'> &
+export type Guarded = Pick<SyncJob, 'name' | 'onLeave' | 'delivers' | 'guard' | 'segment' | 'source' | 'consent'> &
   Partial<Pick<SyncJob, 'connector' | 'account' | 'into'>>
 
 /** What is known of a plan beside its counts. */
@@ -98,11 +98,13 @@ function newKey(job: Guarded, counts: PlanCounts, { before, now }: Extract<Mappi
   return {
     guard: 'key',
     message: `The key has changed from ${before} to ${now}: ${count(counts.creates + counts.owed.creates, 'row')} would be sent as new, and what is known by the old key ${fate}.`,
-    fix: `Put the key back, or carry the state over with \`cdp state rekey ${job.name}\`. If they are to be sent as new: ${APPLY}.`,
+    fix: `Put the key back, ${job.source === undefined ? `or carry the state over with \`cdp state rekey ${job.name}\`` : 'or make it a sync of another name'}. If they are to be sent as new: ${APPLY}.`,
   }
 }
 
-function emptyAudience(job: Guarded, { audience, snapshot, withdraws }: PlanCounts): Breach | undefined {
+function emptyAudience(job: Guarded, counts: PlanCounts): Breach | undefined {
+  const { audience, withdraws } = counts
+  const snapshot = thereOf(counts)
   const removes = job.onLeave !== undefined || job.delivers === 'whole' || withdraws > 0
   if (!removes || audience > 0 || snapshot === 0) return undefined
   return {
@@ -116,10 +118,12 @@ function removed(job: Guarded, counts: PlanCounts, { removalsHeld }: Found): Bre
   const leaving = removalsOf(counts)
   const share = job.guard.maxRemoved ?? MAX_REMOVED
   // Of an empty audience it is said already that everybody leaves.
-  if (removalsHeld || counts.audience === 0 || leaving < FEW || leaving <= share * counts.snapshot) return undefined
+  const there = thereOf(counts)
+  if (removalsHeld || counts.audience === 0 || leaving < FEW || leaving <= share * there) return undefined
+  const never = counts.strangers === 0 ? '' : ` ${number(counts.strangers)} of them cdp never sent.`
   return {
     guard: 'max_removed',
-    message: `${number(leaving)} of ${count(counts.snapshot, 'row')} would leave the destination: more than ${percent(share)}. ${look(job)}`,
+    message: `${number(leaving)} of ${count(there, 'row')} would leave the destination: more than ${percent(share)}.${never} ${look(job)}`,
     fix: IF_RIGHT,
   }
 }
@@ -146,7 +150,7 @@ function invalid(job: Guarded, { invalid, copies, audience }: PlanCounts): Breac
   return {
     guard: 'max_invalid',
     message: `${number(invalid)} of ${count(audience, 'row')} have no key of their own: more than ${limit}. In ${number(invalid - copies)} it is null, ${number(copies)} share one with others.`,
-    fix: `Look at the trait that is the key; leave such rows out with \`where:\`, or allow more with \`guard: { max_invalid: … }\`. To send the others once: ${APPLY}.`,
+    fix: `Look at the ${job.source === undefined ? 'trait' : 'column'} that is the key; leave such rows out with \`where:\`, or allow more with \`guard: { max_invalid: … }\`. To send the others once: ${APPLY}.`,
   }
 }
 
@@ -184,7 +188,13 @@ function removalsOf({ removes, owed, withdraws }: PlanCounts): number {
   return removes + owed.removes - withdraws
 }
 
-function look({ segment }: Pick<Guarded, 'segment'>): string {
+/** What the destination holds: what we sent, and what we found there besides. */
+function thereOf({ snapshot, strangers }: PlanCounts): number {
+  return snapshot + strangers
+}
+
+function look({ segment, source }: Pick<Guarded, 'segment' | 'source'>): string {
+  if (source !== undefined) return `Look at source "${source}", and at the \`where:\` of the sync.`
   return segment === undefined
     ? 'Look at the sources of the audience, and at its `where:`.'
     : `Look at the sources of "${segment}", and at \`cdp preview ${segment}\`.`

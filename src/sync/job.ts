@@ -1,8 +1,9 @@
-import type { Channel, Connector, LeaveAction, Ms } from '../connectors/connector.ts'
+import type { Channel, Connector, Key, LeaveAction, Ms } from '../connectors/connector.ts'
 import type { Diagnostic } from '../error.ts'
 import type { Sync, SyncGuard } from '../project/project.ts'
 import type { World } from '../world.ts'
 import type { BreachNote, Judged, MappingNote } from './breach.ts'
+import type { ByHand } from './by-hand.ts'
 import { type Kept, LEASE, type Ledger } from './ledger.ts'
 import type { Pace } from './pace.ts'
 
@@ -15,9 +16,17 @@ export interface SyncJob {
   /** What is done with a row whose person may no longer be contacted; undefined = nothing can be done there. */
   readonly onWithdraw: LeaveAction | undefined
   /** Where the answers are that its purpose asks for, for messages; undefined where it asks nobody. */
-  readonly consent?: { readonly purpose: string; readonly source: string; readonly maxAge: string } | undefined
+  readonly consent?: AskedConsent | undefined
   /** The segment that is sent, for messages; undefined = every profile. */
   readonly segment?: string | undefined
+  /** Fields that are sent only where the destination holds nothing in them. */
+  readonly ifEmpty?: ReadonlySet<string> | undefined
+  /** True where keys that differ in case only are one there. */
+  readonly foldsKeys?: boolean | undefined
+  /** The source whose rows are sent in place of people, for messages. */
+  readonly source?: string | undefined
+  /** A mirror that removes also what it never sent: how a key that is read back would stand in the ledger. */
+  readonly owns?: { readonly keyText: (key: Key) => string } | undefined
   readonly guard: SyncGuard
   /** Undefined = the sync is blocked until somebody chooses. */
   readonly onMappingChange?: Sync['onMappingChange']
@@ -40,9 +49,20 @@ export interface SyncJob {
   /** Provably runs no more: same host, and no such process. */
   readonly isDead: (holder: string) => boolean
   readonly maxChanges?: number | undefined
+  /** How long jobs that this run started are waited for; undefined = as long as `timing` says. */
+  readonly wait?: Ms | undefined
   /** The plan that is sent, exactly as it was made before; undefined = a new one. */
   readonly kept?: KeptJob | undefined
   readonly timing?: Timing
+}
+
+/** Where the answers are that a purpose asks for. */
+export interface AskedConsent {
+  readonly purpose: string
+  readonly source: string
+  readonly maxAge: string
+  /** When those were read that the plan was made with, by the monotonic clock; undefined = by an earlier process. */
+  readonly readAt?: Ms | undefined
 }
 
 /** A plan that was made before, and what was said of it then. */
@@ -82,6 +102,8 @@ export interface SyncOutcome {
   readonly creates: number
   readonly updates: number
   readonly removes: number
+  /** Of the removals, rows that cdp never sent, or that others put back; only where a mirror owns its place. */
+  readonly strangers?: number
   readonly unchanged: number
   /** Confirmed by the vendor. */
   readonly written: number
@@ -100,7 +122,7 @@ export interface SyncOutcome {
     /** On hold after an ambiguous request, or refused before and not due. */
     readonly held: number
   }
-  /** Batches sent. */
+  /** Batches sent, and questions for `write: if_empty`. */
   readonly calls: number
   readonly retries: number
   readonly ms: Ms
@@ -112,5 +134,7 @@ export interface SyncOutcome {
   readonly mapping: MappingNote | null
   /** When the destination lets itself be asked again, ISO 8601; null where it named no time, or need not be waited for. */
   readonly next_eligible_at: string | null
+  /** People whom the destination must not contact any more, and whom only a human can take out; at most 20. */
+  readonly withdrawals?: readonly ByHand[]
   readonly diagnostics: readonly Diagnostic[]
 }

@@ -23,6 +23,11 @@ export interface Ledger {
   /** Merges what earlier holders left: unfinished plans, then confessions. Returns how many there were. */
   recover(lease: Lease): Promise<number>
   /**
+   * Remembers for the plans of this fence (without a lease: for the eyes) which keys the destination holds, as texts of
+   * `keyJson`. A mirror that owns its place removes those that nobody of its audience has.
+   */
+  survey(lease: Lease | undefined, keys: AsyncIterable<readonly string[]>): Promise<void>
+  /**
    * Makes the plan of this fence, and counts it. Without a lease the plan is made for the eyes only, under fence 0.
    * `maxChanges`: at most so many creates and updates and no removal; the rest is owed. A plan may be made again until
    * it is sent.
@@ -40,6 +45,13 @@ export interface Ledger {
   hasFreshSuppressions(): Promise<boolean>
   /** The creations and updates among the seqs `lo` to `hi` whose person was suppressed since the build. */
   revoked(lease: Lease, lo: number, hi: number): Promise<ReadonlySet<number>>
+  /**
+   * What the source of consents says at this moment, and the creations and updates among the seqs `lo` to `hi` whose
+   * person has not agreed. Undefined where the plan is gone: somebody took over. Only for syncs whose purpose asks people.
+   */
+  consents(lease: Lease, lo: number, hi: number): Promise<ConsentsNow | undefined>
+  /** The same for every row that `desired` gives; `refused` is how many. */
+  allConsents(lease: Lease): Promise<AllConsentsNow | undefined>
   /** Adds acks, declares that seqs up to `intent` may be sent, prolongs the lease. False when fenced: nothing was added. */
   flush(lease: Lease, flush: Flush): Promise<boolean>
   /** A fenced holder says what it may have sent too late. Always possible; can only lower certainty. */
@@ -64,6 +76,11 @@ export interface Ledger {
   discard(): Promise<void>
   /** Keeps what `plan` made without a lease beside the build, for `adopt`. */
   keep(): Promise<Kept>
+  /**
+   * Whether a plan that was kept may still be sent. sent: another lease was taken since, or left something to be merged.
+   * gone: the plan is not there any more, or is not what it was. Changes nothing.
+   */
+  stands(kept: Kept): Promise<'ready' | 'sent' | 'gone'>
   /**
    * Makes the plan of this fence from the one that was kept, and counts it. Undefined when that one is not there any
    * more, or is not what it was.
@@ -121,6 +138,8 @@ export interface PlanCounts {
   readonly listed: number
   /** Beyond `maxChanges`: found, but not to be sent by this plan. */
   readonly owed: { readonly creates: number; readonly updates: number; readonly removes: number }
+  /** Of the removals, those owed included: rows that we never sent, or that others put back. */
+  readonly strangers: number
   /** Facts that are merged without anything being sent: rows that left and are kept, came back unchanged, are rebased. */
   readonly marks: number
   /** Of the marks, rows that differ only because the mapping does. */
@@ -163,8 +182,23 @@ export interface ConsentCounts {
   readonly before: { readonly asked: number; readonly agreed: number } | undefined
 }
 
-/** Why a row is removed: it left, or its person may no longer be contacted. */
-export type Act = 'leave' | 'withdraw'
+/** A source of consents while a plan is sent. */
+export interface FeedNow {
+  readonly isEmpty: boolean
+  /** The newest row is older than the project allows. */
+  readonly isStale: boolean
+}
+
+export interface ConsentsNow extends FeedNow {
+  readonly refused: ReadonlySet<number>
+}
+
+export interface AllConsentsNow extends FeedNow {
+  readonly refused: number
+}
+
+/** Why a row is removed: it left, its person may no longer be contacted, or it is not ours in a place that we own. */
+export type Act = 'leave' | 'withdraw' | 'foreign'
 
 /** One row of a plan; texts as the warehouse wrote them. */
 export interface PlannedChange {
@@ -173,6 +207,7 @@ export interface PlannedChange {
   /** Of a removal only. */
   readonly act: Act | undefined
   readonly keyJson: string
+  /** '' for a row that is nobody's. */
   readonly profileId: string
   /** JSON object of the fields; `{}` for a removal. */
   readonly payload: string

@@ -1,6 +1,7 @@
 import type { PlannedChange, Settled } from './ledger.ts'
+import type { Mapping } from './mapping.ts'
 import type { Happened } from './model-merge.ts'
-import type { ModelPlanRow, ModelSnapshot } from './model-rows.ts'
+import type { ModelField, ModelPlanRow, ModelSnapshot } from './model-rows.ts'
 
 /** A row of a plan as a change. */
 export function planned(row: ModelPlanRow, op: PlannedChange['op']): PlannedChange {
@@ -42,4 +43,11 @@ export function settled(known: ModelSnapshot, row: Settled, now: number): Happen
 /** The ledger keeps whole seconds, rounded up. */
 export function inSeconds(ms: number): number {
   return Math.ceil(ms / 1000) * 1000
+}
+
+/** What fields make of rows, as the ledger notes it. */
+export function mappingOf(fields: readonly ModelField[]): Mapping {
+  const lasting = fields.filter(({ write }) => write !== 'on_create')
+  const says = ({ name, from = name, onNull }: ModelField) => JSON.stringify([from, onNull])
+  return { key: 'k', fields: lasting.map((field) => ({ name: field.name, says: says(field) })) }
 }

@@ -1,9 +1,11 @@
 import type {
   Ack,
+  AllConsentsNow,
   Claim,
   Claimed,
   Confession,
   ConsentCounts,
+  ConsentsNow,
   DesiredRow,
   Flush,
   Kept,
@@ -17,74 +19,12 @@ import type {
   Settled,
   Submitted,
 } from './ledger.ts'
-import type { Mapping, Standing } from './mapping.ts'
-import { inSeconds, planned, settled } from './model-ledger-rows.ts'
+import type { Standing } from './mapping.ts'
+import { inSeconds, mappingOf, planned, settled } from './model-ledger-rows.ts'
 import { confessed, landed, mayLand, outcomes } from './model-merge.ts'
 import { countRows, planRows } from './model-plan.ts'
-import {
-  type ModelAck,
-  type ModelField,
-  type ModelPlanRow,
-  type ModelRow,
-  type ModelSnapshot,
-  type ModelSync,
-  payloadText,
-} from './model-rows.ts'
-
-/** What a warehouse would hold for one sync. Shared by all processes of a simulation. */
-export interface ModelWarehouse {
-  /** The warehouse's clock, milliseconds. */
-  readonly now: () => number
-  /** The audience at this moment. */
-  readonly rows: () => readonly ModelRow[]
-  /** Ids of profiles that were suppressed after the rows were read. */
-  readonly suppressed: Set<string>
-  lease: {
-    fence: number
-    holder: string | null
-    until: number
-    sendsEnd: number
-    settledFence: number
-  }
-  /** The target for which the state was made. */
-  target: string
-  /** Fields that fingerprints cover, as rows were acknowledged under them. */
-  noted: readonly ModelField[] | undefined
-  readonly snapshot: Map<string, ModelSnapshot>
-  readonly acks: ModelAck[]
-  readonly plans: Map<number, readonly ModelPlanRow[]>
-  /** The audience of each plan: builds never change. */
-  readonly builds: Map<number, readonly ModelRow[]>
-  /** The plan that is sent later, and the audience that it was made of. */
-  kept?: { readonly plan: readonly ModelPlanRow[]; readonly rows: readonly ModelRow[] }
-  readonly events: {
-    readonly runId: string
-    readonly fence: number
-    readonly event: string
-    readonly at: number
-    readonly detail?: string | undefined
-    readonly counts?: RunEvent['counts']
-  }[]
-}
-
-export function modelWarehouse(now: () => number, rows: () => readonly ModelRow[]): ModelWarehouse {
-  return {
-    now,
-    rows,
-    suppressed: new Set(),
-    lease: { fence: 0, holder: null, until: 0, sendsEnd: 0, settledFence: 0 },
-    target: TARGET,
-    noted: undefined,
-    snapshot: new Map(),
-    acks: [],
-    plans: new Map(),
-    builds: new Map(),
-    events: [],
-  }
-}
-
-/** The only target of the model: a state that names another one was copied. */
-const TARGET = 'model'
+import { type ModelAck, type ModelPlanRow, type ModelSnapshot, type ModelSync, payloadText } from './model-rows.ts'
+import { type ModelWarehouse, TARGET } from './model-warehouse.ts'
 
 /** The ledger in plain TypeScript. Every method takes effect at once when it is called. */
 export class ModelLedger implements Ledger {
@@ -147,18 +87,26 @@ export class ModelLedger implements Ledger {
     this.#warehouse.target = TARGET
   }
 
+  async survey(lease: Lease | undefined, keys: AsyncIterable<readonly string[]>): Promise<void> {
+    const found: string[] = []
+    for await (const page of keys) found.push(...page)
+    this.#warehouse.found.set(lease?.fence ?? 0, found)
+  }
+
   async plan(
     lease: Lease | undefined,
     maxChanges: number | undefined,
     { rebase = false, holdRemovals = false }: Planning = {},
   ): Promise<PlanCounts> {
-    const { snapshot, plans, rows, noted } = this.#warehouse
+    const { snapshot, plans, noted } = this.#warehouse
+    const rows = this.#warehouse.rows()
     const now = this.#warehouse.now()
-    const at = { now, maxChanges, holdRemovals, before: rebase ? (noted ?? []) : undefined }
-    const plan = lease === undefined || this.#isMine(lease) ? planRows(this.#sync, rows(), snapshot, at) : []
+    const found = this.#warehouse.found.get(lease?.fence ?? 0)
+    const at = { now, maxChanges, holdRemovals, before: rebase ? (noted ?? []) : undefined, found }
+    const plan = lease === undefined || this.#isMine(lease) ? planRows(this.#sync, rows, snapshot, at) : []
     plans.set(lease?.fence ?? 0, plan)
-    this.#warehouse.builds.set(lease?.fence ?? 0, rows())
-    return countRows(this.#sync, plan, rows(), snapshot, { now, before: this.#before() })
+    this.#warehouse.builds.set(lease?.fence ?? 0, rows)
+    return countRows(this.#sync, plan, rows, snapshot, { now, before: this.#before() })
   }
 
   async *changes(lease: Lease): AsyncGenerator<readonly PlannedChange[]> {
@@ -189,10 +137,23 @@ export class ModelLedger implements Ledger {
   }
 
   async revoked(lease: Lease, lo: number, hi: number): Promise<ReadonlySet<number>> {
-    const plan = this.#warehouse.plans.get(lease.fence) ?? []
-    const isSent = ({ verdict }: ModelPlanRow) => verdict === 'create' || verdict === 'update'
-    const gone = plan.filter((row) => row.seq >= lo && row.seq <= hi && isSent(row))
-    return new Set(gone.flatMap(({ seq, profileId }) => (this.#warehouse.suppressed.has(profileId ?? '') ? [seq] : [])))
+    const gone = this.#reached(lease, lo, hi).filter(({ profileId }) => this.#warehouse.suppressed.has(profileId ?? ''))
+    return new Set(gone.map(({ seq }) => seq))
+  }
+
+  async consents(lease: Lease, lo: number, hi: number): Promise<ConsentsNow | undefined> {
+    const { plans, feed } = this.#warehouse
+    if (!plans.has(lease.fence)) return undefined
+    const reached = this.#reached(lease, lo, hi).filter(({ profileId }) => this.#refuses(profileId ?? ''))
+    return { isEmpty: feed.isEmpty, isStale: feed.isStale, refused: new Set(reached.map(({ seq }) => seq)) }
+  }
+
+  async allConsents(lease: Lease): Promise<AllConsentsNow | undefined> {
+    const { builds, feed } = this.#warehouse
+    const rows = builds.get(lease.fence) ?? []
+    const wanted = rows.filter((row) => !row.excluded && row.barred === undefined && row.key !== undefined)
+    const refused = wanted.filter(({ profileId }) => this.#refuses(profileId ?? '')).length
+    return { isEmpty: feed.isEmpty, isStale: feed.isStale, refused }
   }
 
   async flush(lease: Lease, { acks, intent }: Flush): Promise<boolean> {
@@ -210,7 +171,7 @@ export class ModelLedger implements Ledger {
         ...this.#blankAck(lease),
         kind: 'late',
         key_json: row.keyJson,
-        profile_id: row.profileId,
+        profile_id: row.profileId || null,
         ident: row.ident,
         hold_until: until,
       })
@@ -246,7 +207,7 @@ export class ModelLedger implements Ledger {
     if (this.#isMine(lease)) {
       this.#warehouse.lease.settledFence = lease.fence
       const wasSent = event.event !== 'blocked' && event.event !== 'abandoned'
-      if (wasSent) this.#warehouse.noted = this.#sync.fields.filter(({ write }) => write === 'always')
+      if (wasSent) this.#warehouse.noted = this.#sync.fields.filter(({ write }) => write !== 'on_create')
     }
     await this.surrender(lease, event)
   }
@@ -263,6 +224,15 @@ export class ModelLedger implements Ledger {
     return { fence: this.#warehouse.lease.fence, digest: JSON.stringify(plan) }
   }
 
+  async stands(asked: Kept): Promise<'ready' | 'sent' | 'gone'> {
+    const { kept, plans, lease, acks } = this.#warehouse
+    const isOpen = [...plans.keys()].some((fence) => fence > lease.settledFence && fence <= lease.fence)
+    const applied = new Set(acks.filter((ack) => ack.kind === 'applied').map((ack) => ack.run_id))
+    const isLate = acks.some((ack) => ack.kind === 'late' && !applied.has(ack.run_id))
+    if (lease.fence !== asked.fence || isOpen || isLate) return 'sent'
+    return kept !== undefined && JSON.stringify(kept.plan) === asked.digest ? 'ready' : 'gone'
+  }
+
   async adopt(lease: Lease, { digest }: Kept): Promise<PlanCounts | undefined> {
     const { kept, plans, builds, snapshot } = this.#warehouse
     if (kept === undefined || JSON.stringify(kept.plan) !== digest) return undefined
@@ -274,6 +244,18 @@ export class ModelLedger implements Ledger {
 
   async discard(): Promise<void> {
     this.#warehouse.plans.delete(0)
+  }
+
+  /** The creations and updates among the seqs `lo` to `hi`. */
+  #reached(lease: Lease, lo: number, hi: number): readonly ModelPlanRow[] {
+    const plan = this.#warehouse.plans.get(lease.fence) ?? []
+    const isSent = ({ verdict }: ModelPlanRow) => verdict === 'create' || verdict === 'update'
+    return plan.filter((row) => row.seq >= lo && row.seq <= hi && isSent(row))
+  }
+
+  #refuses(profileId: string): boolean {
+    const { isEmpty, refused } = this.#warehouse.feed
+    return isEmpty || refused.has(profileId)
   }
 
   #isMine(lease: Lease): boolean {
@@ -363,10 +345,4 @@ export class ModelLedger implements Ledger {
       acked_at: this.#warehouse.now(),
     }
   }
-}
-
-function mappingOf(fields: readonly ModelField[]): Mapping {
-  const lasting = fields.filter(({ write }) => write === 'always')
-  const says = ({ name, from = name, onNull }: ModelField) => JSON.stringify([from, onNull])
-  return { key: 'k', fields: lasting.map((field) => ({ name: field.name, says: says(field) })) }
 }

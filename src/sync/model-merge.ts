@@ -162,7 +162,8 @@ function retryAt(news: Happened, fails: number, now: number): number | null {
   return wait === undefined ? null : now + wait * 1000
 }
 
-function blank(news: Pick<Happened, 'keyHash' | 'keyJson' | 'profileId'>): ModelSnapshot {
+/** A row of which nothing is known. */
+export function blank(news: Pick<Happened, 'keyHash' | 'keyJson' | 'profileId'>): ModelSnapshot {
   return {
     key_hash: news.keyHash,
     key_json: news.keyJson,

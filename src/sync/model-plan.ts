@@ -1,4 +1,6 @@
+import { tableSuffix } from '../compile/ledger-tables.ts'
 import type { ConsentCounts, Op, PlanCounts } from './ledger.ts'
+import { blank } from './model-merge.ts'
 import {
   fingerprint,
   idempotencyKey,
@@ -25,17 +27,19 @@ export function planRows(
     readonly holdRemovals?: boolean
     /** Fields under which rows were acknowledged: those that still match under them are rebased. */
     readonly before?: readonly ModelField[] | undefined
+    /** Keys that the destination holds. */
+    readonly found?: readonly string[] | undefined
   },
 ): readonly ModelPlanRow[] {
   const audience = byKey(sync, rows, at.before)
-  const barred = new Set(rows.filter((row) => row.barred !== undefined).map((row) => row.profileId))
-  const nameless = new Set(
-    rows.filter((row) => !row.excluded && hasNoOwnKey(row, audience)).map((row) => row.profileId),
-  )
-  const keys = new Set([...audience.keys(), ...[...snapshot.values()].map((row) => row.key_json)])
+  const barred = peopleOf(rows.filter((row) => row.barred !== undefined))
+  const nameless = peopleOf(rows.filter((row) => !row.excluded && hasNoOwnKey(row, audience)))
+  const { rows: known, foreign } = knownRows(sync, audience, snapshot, at.found ?? [])
+  const all = { barred, foreign, suffix: tableSuffix(sync.name) }
+  const keys = new Set([...audience.keys(), ...[...known.values()].map((row) => row.key_json)])
   const found = [...keys].flatMap((keyJson) => {
-    const row = planRow(sync, keyJson, audience.get(keyJson), snapshot.get(keyHash(keyJson)), barred)
-    return row ? [judged(sync, row, nameless, snapshot.get(row.keyHash), at.now)] : []
+    const row = planRow(sync, keyJson, audience.get(keyJson), known.get(keyHash(keyJson)), all)
+    return row ? [judged(sync, row, nameless, known.get(row.keyHash), at.now)] : []
   })
   return numbered(found, at.maxChanges, at.holdRemovals ?? false)
 }
@@ -63,6 +67,7 @@ export function countRows(
     removes: count((row) => row.verdict === 'remove'),
     withdraws: count((row) => row.act === 'withdraw' && (row.verdict === 'remove' || row.verdict === 'owed')),
     listed: count((row) => row.verdict === 'listed'),
+    strangers: count((row) => row.act === 'foreign' && (row.verdict === 'remove' || row.verdict === 'owed')),
     owed: { creates: owed('create'), updates: owed('update'), removes: owed('remove') },
     marks: count((row) => MARKS.has(row.verdict)),
     rebased: count((row) => row.verdict === 'rebased'),
@@ -82,10 +87,15 @@ export function countRows(
   }
 }
 
-/** In the model everybody has given one answer. */
+/** In the model everybody has given one answer, of late. */
 function consentsOf(rows: readonly ModelRow[], before: ConsentCounts['before']): ConsentCounts {
-  const agreed = rows.filter((row) => row.barred !== 'consent').length
-  return { answers: rows.length, isStale: false, asked: rows.length, agreed, before }
+  const asked = peopleOf(rows).size
+  const agreed = peopleOf(rows.filter((row) => row.barred !== 'consent')).size
+  return { answers: asked, isStale: asked === 0, asked, agreed, before }
+}
+
+function peopleOf(rows: readonly ModelRow[]): ReadonlySet<string> {
+  return new Set(rows.flatMap(({ profileId }) => profileId ?? []))
 }
 
 const MARKS: ReadonlySet<Verdict> = new Set<Verdict>(['left', 'returned', 'forgotten', 'rebased'])
@@ -108,13 +118,13 @@ function byKey(
   rows: readonly ModelRow[],
   old: readonly ModelField[] | undefined,
 ): ReadonlyMap<string, Member> {
-  const lasting = sync.fields.filter((field) => field.write === 'always')
+  const lasting = sync.fields.filter((field) => field.write !== 'on_create')
   const members = new Map<string, Member>()
   for (const row of rows) {
     if (row.excluded || row.key === undefined) continue
     const keyJson = JSON.stringify(row.key)
     const before = members.get(keyJson)
-    const first = before && before.row.profileId < row.profileId ? before.row : row
+    const first = before && (before.row.profileId ?? '') < (row.profileId ?? '') ? before.row : row
     const fp = fingerprint(lasting, first.values)
     const oldFp = old && fingerprint(old, first.values)
     const claims = (before?.claims ?? 0) + (row.barred === undefined ? 1 : 0)
@@ -130,15 +140,21 @@ function planRow(
   keyJson: string,
   member: Member | undefined,
   known: ModelSnapshot | undefined,
-  barred: ReadonlySet<string>,
+  {
+    barred,
+    foreign,
+    suffix,
+  }: { readonly barred: ReadonlySet<string>; readonly foreign: ReadonlySet<string>; readonly suffix: string },
 ): Unnumbered | undefined {
-  const isBarred = member ? member.claims < member.copies : barred.has(known?.profile_id ?? '')
-  const verdict = isBarred ? withdrawn(sync, member, known) : wanted(sync, member, known)
+  const isForeign = foreign.has(keyJson)
+  const isHit = member ? member.claims < member.copies : barred.has(known?.profile_id ?? '')
+  const isBarred = isHit && !isForeign
+  const verdict = isForeign ? 'remove' : isBarred ? withdrawn(sync, member, known) : wanted(sync, member, known)
   if (verdict === undefined) return undefined
   const op = isOp(verdict) ? verdict : undefined
   const sends = op === 'create' || op === 'update'
   const values = member?.row.values ?? {}
-  const fields = op === 'create' ? sync.fields : sync.fields.filter((field) => field.write === 'always')
+  const fields = op === 'create' ? sync.fields : sync.fields.filter((field) => field.write !== 'on_create')
   const created = op === 'create' ? fingerprint(fields, values) : undefined
   const fp = (sends || verdict === 'rebased') && member ? member.fp : null
   const tried = op === 'remove' ? `remove ${isBarred ? sync.withdraw : sync.leave}` : (created ?? (sends ? fp : null))
@@ -147,8 +163,8 @@ function planRow(
   return {
     verdict,
     op,
-    act: op !== 'remove' ? undefined : isBarred ? 'withdraw' : 'leave',
-    inAudience: member !== undefined && !isBarred,
+    act: op !== 'remove' ? undefined : isForeign ? 'foreign' : isBarred ? 'withdraw' : 'leave',
+    inAudience: member !== undefined && !isHit,
     copies: member?.copies ?? 0,
     claims: member?.claims ?? 0,
     keyHash: keyHash(keyJson),
@@ -167,8 +183,38 @@ function planRow(
     payload: sends ? payloadText(fields, values) : '{}',
     before: known?.ident ?? null,
     destinationId: known?.dest_id ?? null,
-    idempotencyKey: idempotencyKey([sync.name, keyJson, rev, op ?? '', tried ?? '']),
+    idempotencyKey: idempotencyKey([suffix, keyJson, rev, op ?? '', tried ?? '']),
   }
+}
+
+/** What a plan is compared with: where a mirror owns its place also what the destination holds besides. */
+function knownRows(
+  { owned = false, foldsKeys = false }: ModelSync,
+  audience: ReadonlyMap<string, Member>,
+  snapshot: Snapshot,
+  found: readonly string[],
+): { readonly rows: Snapshot; readonly foreign: ReadonlySet<string> } {
+  if (!owned) return { rows: snapshot, foreign: new Set() }
+  const match = (key: string) => (foldsKeys ? key.toLowerCase() : key)
+  const ours = new Set([...audience].flatMap(([key, { claims }]) => (claims > 0 ? [match(key)] : [])))
+  const strangers = new Map<string, string>()
+  for (const key of [...found].sort().reverse()) if (!ours.has(match(key))) strangers.set(match(key), key)
+  const rows = new Map(snapshot)
+  const foreign = new Set<string>()
+  for (const [hash, row] of snapshot) {
+    const isThere = strangers.has(match(row.key_json))
+    if (!isThere || !['tomb', 'absent', 'left'].includes(row.state)) continue
+    rows.set(hash, { ...row, state: 'synced' })
+    if (row.state !== 'left') foreign.add(row.key_json)
+  }
+  const known = new Set([...snapshot.values()].map((row) => match(row.key_json)))
+  for (const keyJson of strangers.values()) {
+    if (known.has(match(keyJson))) continue
+    const keyHashed = keyHash(keyJson)
+    rows.set(keyHashed, { ...blank({ keyHash: keyHashed, keyJson, profileId: null }), state: 'synced' })
+    foreign.add(keyJson)
+  }
+  return { rows, foreign }
 }
 
 /** What becomes of a key whose person may not be contacted. */

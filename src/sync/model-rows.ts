@@ -3,9 +3,10 @@ import type { SnapshotColumn } from '../compile/ledger-tables.ts'
 import type { Json, Key, Mode } from '../connectors/connector.ts'
 import type { Act, Op, Outcome } from './ledger.ts'
 
-/** One profile of the audience, as the model's warehouse holds it. */
+/** One profile of the audience, or one row of a source, as the model's warehouse holds it. */
 export interface ModelRow {
-  readonly profileId: string
+  /** Whose row it is, for rows of a source null where it is nobody's; of a person all rows are excluded and barred alike. */
+  readonly profileId: string | null
   /** Undefined where any part is null. */
   readonly key: Key | undefined
   /** Values of the fields by their name; missing = null. */
@@ -20,19 +21,25 @@ export interface ModelField {
   /** The value that is sent under the name; undefined = the one of the same name. */
   readonly from?: string
   readonly onNull: 'skip' | 'clear'
-  readonly write: 'always' | 'on_create'
+  readonly write: 'always' | 'on_create' | 'if_empty'
 }
 
 /** A sync in the model: what its SQL has compiled in. */
 export interface ModelSync {
   readonly name: string
   readonly mode: Mode
+  /** Are rows removed that were never sent? */
+  readonly owned?: boolean
+  /** Are keys that differ in case only one? */
+  readonly foldsKeys?: boolean
   /** Are rows that leave removed? */
   readonly removes: boolean
   /** Can rows be removed whose people may not be contacted? */
   readonly withdraws: boolean
   /** Does its purpose ask people? */
   readonly asks: boolean
+  /** Does it send rows of a source? Of one person there may be several then, and some are nobody's. */
+  readonly rows?: boolean
   /** Does the destination take all rows at once? */
   readonly whole: boolean
   readonly fields: readonly ModelField[]

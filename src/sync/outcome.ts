@@ -15,6 +15,8 @@ export interface Told {
   readonly tally?: ReadonlyMap<Outcome, number>
   /** The plan was only to be looked at: nothing is owed by this command. */
   readonly planOnly?: boolean
+  /** What was planned and not sent, because people may no longer be contacted: no change of this run. */
+  readonly withheld?: Delivery['withheld']
   readonly calls?: number
   readonly retries?: number
   readonly ms: number
@@ -27,8 +29,9 @@ export interface Told {
 
 export function outcomeOf(job: Named, told: Told): SyncOutcome {
   const { counts, tally } = told
-  const creates = (counts?.creates ?? 0) + (counts?.owed.creates ?? 0)
-  const updates = (counts?.updates ?? 0) + (counts?.owed.updates ?? 0)
+  const { consent, suppressed } = told.withheld ?? NOBODY
+  const creates = (counts?.creates ?? 0) + (counts?.owed.creates ?? 0) - consent.creates - suppressed.creates
+  const updates = (counts?.updates ?? 0) + (counts?.owed.updates ?? 0) - consent.updates - suppressed.updates
   const removes = (counts?.removes ?? 0) + (counts?.owed.removes ?? 0)
   const written = tally?.get('written') ?? 0
   const accepted = tally?.get('submitted') ?? 0
@@ -40,6 +43,7 @@ export function outcomeOf(job: Named, told: Told): SyncOutcome {
     creates,
     updates,
     removes,
+    ...(counts && counts.strangers > 0 && { strangers: counts.strangers }),
     unchanged: counts?.unchanged ?? 0,
     written,
     accepted,
@@ -47,8 +51,8 @@ export function outcomeOf(job: Named, told: Told): SyncOutcome {
     again: told.planOnly ? 0 : creates + updates + removes - written - accepted - refused,
     invalid: counts?.invalid ?? 0,
     withheld: {
-      consent: counts?.noConsent ?? 0,
-      suppressed: counts?.suppressed ?? 0,
+      consent: (counts?.noConsent ?? 0) + consent.creates + consent.updates,
+      suppressed: (counts?.suppressed ?? 0) + suppressed.creates + suppressed.updates,
       excluded: counts?.excluded ?? 0,
       listed: counts?.listed ?? 0,
       held: (counts?.held ?? 0) + (counts?.waiting ?? 0),
@@ -64,28 +68,42 @@ export function outcomeOf(job: Named, told: Told): SyncOutcome {
   }
 }
 
+const NOBODY: Delivery['withheld'] = {
+  consent: { creates: 0, updates: 0 },
+  suppressed: { creates: 0, updates: 0 },
+}
+
 /** A plan that guards keep from being sent. `began`: when it was begun, by the monotonic clock. */
 export function blocked(
   job: Pick<SyncJob, 'name' | 'destination' | 'world'>,
-  { counts, breaches, mapping }: Judged,
+  { counts, breaches, mapping, notes = [] }: Judged,
   began: number,
 ): SyncOutcome {
-  const diagnostics = breaches.map(({ message, fix }) =>
+  const stopped = breaches.map(({ message, fix }) =>
     problem('sync/guard', `"${job.name}" was not sent. ${message}`, undefined, fix),
   )
+  const diagnostics = [...stopped, ...notes]
   const blockedBy = breaches.map(({ message }) => message).join(' ')
   const ms = job.world.clock.now() - began
   const told = { breaches: breaches.map((one) => ({ ...one, effect: 'blocked' as const })), mapping, diagnostics }
   return outcomeOf(job, { status: 'blocked', counts, planOnly: true, ms, blockedBy, ...told })
 }
 
-/** What a plan that is not blocked says beside its numbers. */
-export function saidOf(job: Pick<SyncJob, 'name'>, { breaches, held, mapping }: Judged) {
-  const overridden = breaches.map((one) => ({ ...one, effect: 'overridden' as const }))
-  if (held === undefined) return { mapping, breaches: overridden, diagnostics: [] }
+/** What a plan that is not blocked says beside its numbers, and what stopped it while it was sent. */
+export function saidOf(job: Pick<SyncJob, 'name'>, { breaches, held, mapping, notes = [] }: Judged, ending?: Ending) {
+  const overridden: readonly BreachNote[] = [
+    ...breaches.map((one) => ({ ...one, effect: 'overridden' as const })),
+    ...(ending?.kind === 'consent' ? [stopped(ending)] : []),
+  ]
+  const blockedBy = ending?.kind === 'consent' ? { blockedBy: ending.message } : {}
+  if (held === undefined) return { mapping, breaches: overridden, diagnostics: notes, ...blockedBy }
   const message = `"${job.name}" holds its removals back. ${held.message}`
-  const diagnostics = [warning('sync/guard', message, undefined, held.fix)]
-  return { mapping, breaches: [...overridden, { ...held, effect: 'held' as const }], diagnostics }
+  const diagnostics = [warning('sync/guard', message, undefined, held.fix), ...notes]
+  return { mapping, breaches: [...overridden, { ...held, effect: 'held' as const }], diagnostics, ...blockedBy }
+}
+
+function stopped({ message, fix }: Extract<Ending, { kind: 'consent' }>): BreachNote {
+  return { guard: 'consent', message, fix, effect: 'blocked' }
 }
 
 /** How a sync ended that began to send. */
@@ -95,6 +113,8 @@ export function endingStatus(ending: Ending | undefined): SyncStatus {
       return 'ok'
     case 'interrupted':
       return 'interrupted'
+    case 'consent':
+      return ending.nothingSent ? 'blocked' : 'partial'
     case 'fenced':
     case 'unreachable':
     case 'postponed':
@@ -130,6 +150,10 @@ function endingDiagnostics(job: Named, ending: Ending, lastError: string | undef
   switch (ending.kind) {
     case 'interrupted':
       return []
+    case 'consent': {
+      const what = ending.nothingSent ? 'was not sent' : 'was stopped while it was sent'
+      return [problem('sync/guard', `"${job.name}" ${what}. ${ending.message}`, undefined, ending.fix)]
+    }
     case 'fenced':
       return [problem('sync/locked', `Another run took over "${job.name}" while this one was sending.`)]
     case 'unreachable':

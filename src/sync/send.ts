@@ -2,8 +2,10 @@ import type { Change, Limit, Slot } from '../connectors/connector.ts'
 import { batches } from './batch.ts'
 import { deliver } from './deliver.ts'
 import type { Delivery } from './delivery.ts'
+import { withoutFilled } from './if-empty.ts'
 import { type SyncJob, TIMING, type Timing } from './job.ts'
 import type { Op, PlannedChange } from './ledger.ts'
+import { withoutRevoked } from './revoked.ts'
 import { shape } from './shape.ts'
 
 export interface Sending {
@@ -11,6 +13,8 @@ export interface Sending {
   readonly delivery: Delivery
   readonly changes: AsyncIterable<readonly PlannedChange[]>
   readonly volume: { readonly upsert: number; readonly remove: number }
+  /** Guards of consent were overridden: see `Asking`. */
+  readonly overridden: boolean
   readonly progress?: ((rows: number) => void) | undefined
 }
 
@@ -20,7 +24,7 @@ type Kind = 'upsert' | 'remove'
  * Sends a plan in windows: a window is declared in the ledger before any of it is sent, and what became of the window
  * before is written down in the same statement. The requests of a window still run while the next is declared.
  */
-export async function sendChanges({ job, delivery, changes, volume, progress }: Sending): Promise<void> {
+export async function sendChanges({ job, delivery, changes, volume, overridden, progress }: Sending): Promise<void> {
   const limits = job.connector.limits(job.account, job.into, volume)
   const running = new Set<Promise<void>>()
   let window = 0
@@ -33,8 +37,9 @@ export async function sendChanges({ job, delivery, changes, volume, progress }: 
       // A removal may free the key or the address that a creation needs.
       if (lastKind !== undefined && lastKind !== kind) await Promise.all(running)
       lastKind = kind
-      const allowed = await withoutRevoked(job, delivery, rows, progress)
-      if (!(await flush(delivery, last.seq))) break
+      const open = await withoutFilled({ job, delivery, limit: limits[kind], progress }, rows)
+      const allowed = await withoutRevoked({ job, delivery, overridden }, open, progress)
+      if (delivery.ending || !(await flush(delivery, last.seq))) break
       await sendWindow({ job, delivery, rows: allowed, limit: limits[kind], window, running, progress })
       window += 1
     }
@@ -43,21 +48,6 @@ export async function sendChanges({ job, delivery, changes, volume, progress }: 
   }
   await Promise.all(running)
   await flush(delivery)
-}
-
-/** A window without those who were suppressed since the plan was made; they are told as certainly not sent. */
-async function withoutRevoked(
-  { ledger }: SyncJob,
-  { checkpoint }: Delivery,
-  rows: readonly PlannedChange[],
-  progress: ((rows: number) => void) | undefined,
-): Promise<readonly PlannedChange[]> {
-  const [first, last] = [rows[0], rows.at(-1)]
-  if (first === undefined || last === undefined || first.op === 'remove') return rows
-  const revoked = await ledger.revoked(checkpoint.lease, first.seq, last.seq)
-  for (const seq of revoked) checkpoint.tell(seq, { outcome: 'unsent' })
-  progress?.(revoked.size)
-  return rows.filter(({ seq }) => !revoked.has(seq))
 }
 
 /** The plan as windows of one kind each. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ACK_BLOCK } from '../compile/ledger-tables.ts'
 import type { Ms } from '../connectors/connector.ts'
+import type { Statement, Values } from '../sql/sql.ts'
 import type { Cell, Page, Row } from '../warehouses/warehouse.ts'
-import type { Ack, Act, Confession, ConsentCounts, Op, PlanCounts, PlannedChange, Settled } from './ledger.ts'
+import type { Ack, Act, Confession, ConsentCounts, FeedNow, Op, PlanCounts, PlannedChange, Settled } from './ledger.ts'
 
 /** Columns of a plan that make a change. */
 export const CHANGE_COLUMNS = [
@@ -47,7 +48,7 @@ function isOp(verdict: Cell): verdict is Op {
 }
 
 function actOf(act: Cell): Act | undefined {
-  return act === 'leave' || act === 'withdraw' ? act : undefined
+  return act === 'leave' || act === 'withdraw' || act === 'foreign' ? act : undefined
 }
 
 function consentCounts(row: Row): ConsentCounts | undefined {
@@ -62,6 +63,16 @@ function consentCounts(row: Row): ConsentCounts | undefined {
   }
 }
 
+/** What the source of consents says at this moment; what is not known for sure counts against it. */
+export function feedNow(row: Row): FeedNow {
+  return { isEmpty: row.is_empty !== 'false', isStale: row.is_stale !== 'false' }
+}
+
+/** Seqs, one a line; null for none. */
+export function seqsIn(cell: Cell | undefined): ReadonlySet<number> {
+  return new Set((cell ?? '').split('\n').flatMap((seq) => (seq === '' ? [] : [Number(seq)])))
+}
+
 /** Counts of a plan from the row that the warehouse gives. */
 export function planCounts(row: Row): PlanCounts {
   const invalid = number(row.nameless) + number(row.copies)
@@ -71,6 +82,7 @@ export function planCounts(row: Row): PlanCounts {
     removes: number(row.removes),
     withdraws: number(row.withdraws),
     listed: number(row.listed),
+    strangers: number(row.strangers),
     owed: {
       creates: number(row.owed_creates),
       updates: number(row.owed_updates),
@@ -114,7 +126,7 @@ export function ackRow(ack: Ack) {
 export function confessionRow({ keyJson, profileId, ident }: Confession) {
   // The hash that the warehouse would make of the same text.
   const key_hash = createHash('sha256').update(keyJson).digest('hex').slice(0, 32)
-  return { key_hash, key_json: keyJson, profile_id: profileId, ident }
+  return { key_hash, key_json: keyJson, profile_id: profileId || null, ident }
 }
 
 /** What became of a submitted row, as the ledger takes it. */
@@ -138,4 +150,10 @@ export function seconds(ms: Ms): number {
 /** A number of the warehouse; 0 for null. */
 export function number(cell: Cell | undefined): number {
   return Number(cell ?? 0)
+}
+
+/** The values that a statement names: warehouses refuse parameters that they were not asked for. */
+export function only(statement: Statement, values: Values): Values {
+  const names = new Set(statement.sql.parts.flatMap((part) => (part.kind === 'parameter' ? [part.name] : [])))
+  return Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name)))
 }

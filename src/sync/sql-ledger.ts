@@ -1,13 +1,16 @@
 import { keptPlanTable } from '../compile/kept-plan.ts'
-import { ledgerTables, STATE_VERSION } from '../compile/ledger-tables.ts'
+import { type LedgerTables, ledgerTables, STATE_VERSION } from '../compile/ledger-tables.ts'
 import type { Ms } from '../connectors/connector.ts'
 import { failure } from '../error.ts'
 import type { Bound, Statement, Table, Tokens, Values } from '../sql/sql.ts'
 import type { Page, Row, Session } from '../warehouses/warehouse.ts'
+import { findLedger, ledgerTwice } from './find-ledger.ts'
 import {
+  type AllConsentsNow,
   type Claim,
   type Claimed,
   type Confession,
+  type ConsentsNow,
   type DesiredRow,
   type Flush,
   type Kept,
@@ -22,14 +25,18 @@ import {
   type Submitted,
 } from './ledger.ts'
 import type { Standing } from './mapping.ts'
+import { migrateState, migrateTables } from './migrate.ts'
 import {
   ackRow,
   CHANGE_COLUMNS,
   changesOf,
   confessionRow,
+  feedNow,
   number,
+  only,
   planCounts,
   seconds,
+  seqsIn,
   settledRow,
 } from './sql-ledger-rows.ts'
 import { fieldsBefore, notedValues, standingOf } from './standing.ts'
@@ -39,6 +46,8 @@ export interface SqlLedgerOptions extends LedgerOf {
   readonly session: Session
   /** The build whose tables are read. */
   readonly build: number
+  /** The business time where the project fixes it; undefined = that of the warehouse. */
+  readonly now?: string | undefined
   /** L: how long a sent request may still take effect. */
   readonly settlesWithin: Ms
   readonly lease?: Ms
@@ -53,9 +62,11 @@ export function openLedger(options: SqlLedgerOptions): Ledger {
 
 class SqlLedger implements Ledger {
   readonly #session: Session
-  readonly #subject: LedgerOf
-  readonly #statements: LedgerStatements
-  readonly #tables: ReturnType<typeof ledgerTables>
+  #subject: LedgerOf
+  #statements: LedgerStatements
+  #tables: LedgerTables
+  /** The name under which the ledger is kept: the former one, until a claim has moved it. */
+  #name: string
   /** Where a plan is kept that is sent later. */
   readonly #kept: Table
   readonly #build: number
@@ -65,6 +76,7 @@ class SqlLedger implements Ledger {
 
   constructor(options: SqlLedgerOptions) {
     this.#session = options.session
+    this.#name = options.sync.name
     this.#subject = options
     this.#statements = statementsOf(options)
     this.#tables = ledgerTables(options.schema, options.sync.name)
@@ -72,14 +84,14 @@ class SqlLedger implements Ledger {
     this.#build = options.build
     this.#page = options.page ?? 5_000
     this.#always = {
-      sync: options.sync.name,
       lease: seconds(options.lease ?? LEASE),
       settles: seconds(options.settlesWithin),
+      now: options.now ?? null,
     }
   }
 
   async prepare(): Promise<void> {
-    await this.#session.script(this.#statements.create.map((statement) => ({ statement })))
+    const made = await this.#session.script(this.#statements.create.map((statement) => ({ statement })))
     const version = number((await this.#session.first({ statement: this.#statements.version }))?.state_version)
     if (version > STATE_VERSION)
       throw failure(
@@ -88,14 +100,24 @@ class SqlLedger implements Ledger {
         `The state in "${this.#tables.schema}" has version ${version}; this release knows ${STATE_VERSION}.`,
         'Install the newer release.',
       )
-    if (version < STATE_VERSION)
-      await this.#session.script(this.#statements.migrate.map((statement) => ({ statement })))
+    const { sync } = this.#subject
+    const state = { ...this.#subject, session: this.#session }
+    if (version < STATE_VERSION) await migrateState(state, version)
+    if (await this.#find()) throw ledgerTwice(sync)
+    await this.#session.script(this.#statements.createOwn.map((statement) => ({ statement })))
+    // The last statement that creates notes the sync, where the state did not know it.
+    if (version === STATE_VERSION && (made.at(-1)?.rows ?? 0) > 0) await migrateTables(state, this.#tables)
   }
 
   async claim({ runId, holder, dead, from }: Claim): Promise<Claimed> {
-    const { claim, claimed } = this.#statements
+    const { claim, claimed, rename } = this.#statements
+    const { sync } = this.#subject
     const values = { run: runId, holder, dead: dead ?? null, given: from ?? null }
-    const [updated] = await this.#session.script([this.#bound(claim, values), this.#bound(claimed, values)])
+    const after = [claimed, ...rename].map((statement) => this.#bound(statement, { ...values, sync: sync.name }))
+    const [updated] = await this.#session.script([this.#bound(claim, values), ...after])
+    if (updated?.rows === 1) this.#name = sync.name
+    // Another run may have moved the ledger to the new name in the meantime.
+    else if (sync.was !== undefined) await this.#find()
     const row = await this.#read()
     const isMine = updated?.rows === 1 && row.holder === holder && row.active_run_id === runId
     if (isMine) return { kind: 'held', lease: { runId, holder, fence: number(row.fence) } }
@@ -108,11 +130,11 @@ class SqlLedger implements Ledger {
   }
 
   async recover(lease: Lease): Promise<number> {
-    const { merge, dropPlan, dropWhole } = this.#statements
-    const from = number((await this.#read()).settled_fence) + 1
+    const { merge, dropPlan, dropWhole, dropScratch } = this.#statements
     let recovered = 0
-    for (let fence = from; fence < lease.fence; fence++) {
-      if ((await this.#session.columns(this.#tables.plan, { f: fence })) === undefined) continue
+    for (const fence of await this.#unsettled(lease.fence)) {
+      await this.#run({ ...lease, fence }, [...dropScratch, ...this.#statements.dropSurvey])
+      if (!(await this.#hasPlan(fence))) continue
       await this.#run({ ...lease, fence }, [merge, dropPlan, dropWhole])
       recovered += 1
     }
@@ -128,16 +150,26 @@ class SqlLedger implements Ledger {
     await this.#session.script([{ statement: this.#statements.acknowledge }])
   }
 
+  async survey(lease: Lease | undefined, keys: AsyncIterable<readonly string[]>): Promise<void> {
+    const fence = lease?.fence ?? 0
+    const { survey, dropSurvey } = this.#statements
+    if (survey.length === 0) return
+    await this.#session.script([...dropSurvey, ...survey].map((statement) => this.#bound(statement, {}, fence)))
+    for await (const page of keys)
+      await this.#session.append(this.#tables.found, { rows: page.length, columns: [page] }, { f: fence })
+  }
+
   async plan(
     lease: Lease | undefined,
     maxChanges: number | undefined,
     { rebase = false, holdRemovals = false }: Planning = {},
   ): Promise<PlanCounts> {
-    const { counts } = this.#statements
+    const { counts, start, survey } = this.#statements
     const fence = lease?.fence ?? 0
     const values = { fence, max_changes: maxChanges ?? null, hold_removals: holdRemovals }
     const plan = rebase ? await this.#rebasePlan() : this.#statements.plan
-    await this.#session.script([this.#bound(plan, values, fence)])
+    const all = [...(lease === undefined ? [] : start), ...survey, plan]
+    await this.#session.script(all.map((statement) => this.#bound(statement, values, fence)))
     const row = await this.#session.first(this.#bound(counts, {}, fence))
     return planCounts(row ?? {})
   }
@@ -167,7 +199,17 @@ class SqlLedger implements Ledger {
     if (!(await this.hasFreshSuppressions())) return new Set()
     const values = { ...this.#of(lease), seq_lo: lo, seq_hi: hi }
     const row = await this.#session.first(this.#bound(this.#statements.revoked, values, lease.fence))
-    return new Set((row?.seqs ?? '').split('\n').flatMap((seq) => (seq === '' ? [] : [Number(seq)])))
+    return seqsIn(row?.seqs)
+  }
+
+  async consents(lease: Lease, lo: number, hi: number): Promise<ConsentsNow | undefined> {
+    const row = await this.#consents(lease, this.#statements.consents, { seq_lo: lo, seq_hi: hi })
+    return row && { ...feedNow(row), refused: seqsIn(row.seqs) }
+  }
+
+  async allConsents(lease: Lease): Promise<AllConsentsNow | undefined> {
+    const row = await this.#consents(lease, this.#statements.allConsents, {})
+    return row && { ...feedNow(row), refused: number(row.refused) }
   }
 
   async flush(lease: Lease, { acks, intent }: Flush): Promise<boolean> {
@@ -187,7 +229,7 @@ class SqlLedger implements Ledger {
   async merge(lease: Lease): Promise<boolean> {
     const { merge, dropPlan, dropWhole } = this.#statements
     // Whoever took over has merged the plan and dropped it.
-    if ((await this.#session.columns(this.#tables.plan, { f: lease.fence })) === undefined) return false
+    if (!(await this.#hasPlan(lease.fence))) return false
     await this.#run(lease, [merge, dropPlan, dropWhole])
     return true
   }
@@ -235,17 +277,65 @@ class SqlLedger implements Ledger {
     return { fence: number((await this.#read()).fence), digest: row?.digest ?? '' }
   }
 
+  async stands(kept: Kept): Promise<'ready' | 'sent' | 'gone'> {
+    const fence = number((await this.#read()).fence)
+    if (fence !== kept.fence) return 'sent'
+    for (const unsettled of await this.#unsettled(fence + 1)) if (await this.#hasPlan(unsettled)) return 'sent'
+    const late = await this.#session.first({ statement: this.#statements.late })
+    if ((late?.run_id ?? undefined) !== undefined) return 'sent'
+    return (await this.#isKept(kept)) ? 'ready' : 'gone'
+  }
+
   async adopt(lease: Lease, kept: Kept): Promise<PlanCounts | undefined> {
-    const { adopt, digest, counts } = this.#statements
-    if ((await this.#session.columns(this.#kept, { b: this.#build })) === undefined) return undefined
-    const row = await this.#session.first(this.#bound(digest, {}))
-    if ((row?.digest ?? '') !== kept.digest) return undefined
-    await this.#run(lease, [adopt])
+    const { adopt, counts, start } = this.#statements
+    if (!(await this.#isKept(kept))) return undefined
+    await this.#run(lease, [...start, adopt])
     return planCounts((await this.#session.first(this.#bound(counts, {}, lease.fence))) ?? {})
   }
 
   async discard(): Promise<void> {
-    await this.#session.script([this.#bound(this.#statements.dropPlan, {}, 0)])
+    const all = [this.#statements.dropPlan, ...this.#statements.dropSurvey]
+    await this.#session.script(all.map((statement) => this.#bound(statement, {}, 0)))
+  }
+
+  /** A holder that was fenced finds no plan any more: that is no failure of the warehouse. */
+  async #consents(lease: Lease, statement: Statement | undefined, values: Values): Promise<Row | undefined> {
+    if (statement === undefined) throw new Error('nobody is asked by the purpose of this sync')
+    try {
+      return (await this.#session.first(this.#bound(statement, values, lease.fence))) ?? {}
+    } catch (error) {
+      if (await this.#hasPlan(lease.fence)) throw error
+      return undefined
+    }
+  }
+
+  /** Is the plan there that was kept, and is it what it was? */
+  async #isKept({ digest }: Kept): Promise<boolean> {
+    if ((await this.#session.columns(this.#kept, { b: this.#build })) === undefined) return false
+    const row = await this.#session.first(this.#bound(this.#statements.digest, {}))
+    return (row?.digest ?? '') === digest
+  }
+
+  /** Fences below one that nobody is known to have settled. */
+  async #unsettled(below: number): Promise<readonly number[]> {
+    const from = number((await this.#read()).settled_fence) + 1
+    return Array.from({ length: Math.max(0, below - from) }, (_, at) => from + at)
+  }
+
+  async #hasPlan(fence: number): Promise<boolean> {
+    return (await this.#session.columns(this.#tables.plan, { f: fence })) !== undefined
+  }
+
+  /** Learns where the ledger is; true where there are two. */
+  async #find(): Promise<boolean> {
+    const { name, tables, isDouble } = await findLedger(this.#session, this.#tables.schema, this.#subject.sync)
+    this.#name = name
+    if (tables.suffix !== this.#tables.suffix) {
+      this.#tables = tables
+      this.#subject = { ...this.#subject, suffix: tables.suffix }
+      this.#statements = statementsOf(this.#subject)
+    }
+    return isDouble
   }
 
   async #confessions(lease: Lease): Promise<number> {
@@ -262,7 +352,7 @@ class SqlLedger implements Ledger {
     const wasSent = event !== 'blocked' && event !== 'abandoned'
     const noted = wasSent ? notedValues(this.#subject) : { key_spec: null, mapping: null, mapping_hash: null }
     const values = { ...this.#of(lease), ...noted, event, counts: JSON.stringify(counts), detail: detail ?? null }
-    const all = [...statements, this.#statements.event]
+    const all = [...statements, ...this.#statements.dropSurvey, this.#statements.event]
     await this.#session.script(all.map((statement) => this.#bound(statement, values, lease.fence)))
   }
 
@@ -286,7 +376,7 @@ class SqlLedger implements Ledger {
 
   #bound(statement: Statement, values: Values, fence?: number): Bound {
     const tokens: Tokens = { b: this.#build, ...(fence !== undefined && { f: fence }) }
-    return { statement, tokens, values: only(statement, { ...this.#always, ...values }) }
+    return { statement, tokens, values: only(statement, { ...this.#always, sync: this.#name, ...values }) }
   }
 
   /** Ends early for a holder that was fenced: whoever took over has merged the table and dropped it. */
@@ -297,10 +387,4 @@ class SqlLedger implements Ledger {
       if (number((await this.#read()).fence) === lease.fence) throw error
     }
   }
-}
-
-/** The values that a statement names: warehouses refuse parameters that they were not asked for. */
-function only(statement: Statement, values: Values): Values {
-  const names = new Set(statement.sql.parts.flatMap((part) => (part.kind === 'parameter' ? [part.name] : [])))
-  return Object.fromEntries(Object.entries(values).filter(([name]) => names.has(name)))
 }

@@ -14,7 +14,7 @@ export function standingOf({ context, sync }: Pick<LedgerOf, 'context' | 'sync'>
   return {
     otherTarget: target === project.target.name ? undefined : target,
     present: mappingOf(readMapping(mappingText(project, sync))),
-    noted: noted && { ...mappingOf(noted), lost: lostTraits(project, sync.entity, noted.fields) },
+    noted: noted && { ...mappingOf(noted), lost: lostTraits(project, sync, noted.fields) },
   }
 }
 

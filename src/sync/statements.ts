@@ -1,29 +1,21 @@
 import { type ChangesOf, planQuery, wholeQuery } from '../compile/changes.ts'
 import { freshStatement, revokedStatement } from '../compile/changes-consent.ts'
 import { countsQuery } from '../compile/changes-counts.ts'
+import { allConsentsNow, consentsNow } from '../compile/consent-now.ts'
 import type { Context } from '../compile/context.ts'
 import { statement as named } from '../compile/context.ts'
 import { keptPlanStatements } from '../compile/kept-plan.ts'
+import { compareTables } from '../compile/ledger-expected.ts'
 import { retryQuery } from '../compile/ledger-mend.ts'
 import { confessedQuery, holdOf, isMine, mergeQuery, settleQuery, shifted } from '../compile/ledger-merge.ts'
-import {
-  ACK_COLUMNS,
-  columnList,
-  EVENT_COLUMNS,
-  KEPT_DAYS,
-  type LedgerTables,
-  ledgerTables,
-  META_COLUMNS,
-  SNAPSHOT_COLUMNS,
-  STATE_VERSION,
-  SYNC_COLUMNS,
-  tableSuffix,
-} from '../compile/ledger-tables.ts'
+import { migrationStatements } from '../compile/ledger-migrations.ts'
+import { KEPT_DAYS, type LedgerTables, ledgerTables } from '../compile/ledger-tables.ts'
+import { noteStart } from '../compile/sync-rows.ts'
 import type { Connector } from '../connectors/connector.ts'
 import type { Sync } from '../project/project.ts'
-import type { Dialect } from '../sql/dialect.ts'
 import { column, from, parameter, type Sql, type Statement, sql, text } from '../sql/sql.ts'
-import { migration, standing } from './state-statements.ts'
+import { creation } from './creation-statements.ts'
+import { standing } from './state-statements.ts'
 
 /** What the statements of one sync are compiled from. */
 export interface LedgerOf {
@@ -31,12 +23,16 @@ export interface LedgerOf {
   readonly sync: Sync
   /** Where the ledger's tables are: the project's state schema, or that of the sandbox. */
   readonly schema: string
-  readonly connector: Pick<Connector<unknown, unknown>, 'fields' | 'delivers'>
+  readonly connector: Pick<Connector<unknown, unknown>, 'fields' | 'delivers' | 'foldsKeys'>
+  /** What its tables are called after, where the sync was renamed since they were made. */
+  readonly suffix?: string | undefined
 }
 
 /** Every statement of a ledger by what it is for. */
 export interface LedgerStatements {
   readonly create: readonly Statement[]
+  readonly find: Statement
+  readonly createOwn: readonly Statement[]
   readonly version: Statement
   readonly migrate: readonly Statement[]
   readonly target: Statement
@@ -44,11 +40,17 @@ export interface LedgerStatements {
   readonly acknowledge: Statement
   readonly claim: Statement
   readonly claimed: Statement
+  readonly rename: readonly Statement[]
   readonly read: Statement
   readonly renew: Statement
   readonly late: Statement
   readonly confessed: Statement
   readonly applied: Statement
+  /** Before the plan of a run: where a sync starts with its first run, notes when that was. */
+  readonly start: readonly Statement[]
+  /** What a destination holds, where that is asked for: made where it is missing, and dropped when the plan ends. */
+  readonly survey: readonly Statement[]
+  readonly dropSurvey: readonly Statement[]
   readonly plan: Statement
   readonly counts: Statement
   readonly whole: Statement
@@ -57,6 +59,9 @@ export interface LedgerStatements {
   readonly adopt: Statement
   readonly fresh: Statement
   readonly revoked: Statement
+  /** Undefined where the purpose of the sync asks nobody. */
+  readonly consents: Statement | undefined
+  readonly allConsents: Statement | undefined
   readonly flush: Statement
   readonly confess: Statement
   readonly merge: Statement
@@ -66,6 +71,7 @@ export interface LedgerStatements {
   readonly retry: Statement
   readonly dropPlan: Statement
   readonly dropWhole: Statement
+  readonly dropScratch: readonly Statement[]
   readonly release: Statement
   readonly releaseMerged: Statement
   readonly event: Statement
@@ -75,15 +81,15 @@ export interface LedgerStatements {
 
 /** Every statement that a run may send to the ledger of a sync, in about the order in which it does. */
 export function ledgerStatements(of: LedgerOf): readonly Statement[] {
-  return Object.values(statementsOf(of)).flat() as readonly Statement[]
+  return Object.values(statementsOf(of)).flatMap((each: Statement | readonly Statement[] | undefined) => each ?? [])
 }
 
 export function statementsOf(of: LedgerOf): LedgerStatements {
   const changes = changesOf(of)
   const { tables } = changes
   return {
-    create: creation(of, tables),
-    migrate: migration(of.context, tables),
+    ...creation(of.context, of.sync, tables),
+    migrate: migrationStatements(of.context.dialect, tables),
     ...standing(of.context, tables),
     ...leasing(of, tables),
     ...planning(of, changes),
@@ -94,8 +100,10 @@ export function statementsOf(of: LedgerOf): LedgerStatements {
 }
 
 function changesOf(of: LedgerOf): ChangesOf {
-  const { context, sync, schema } = of
-  return { context, sync, tables: ledgerTables(schema, sync.name), matchFields: matchFields(of), whole: isWhole(of) }
+  const { context, sync, schema, suffix } = of
+  const tables = ledgerTables(schema, sync.name, suffix)
+  const { foldsKeys } = of.connector
+  return { context, sync, tables, matchFields: matchFields(of), whole: isWhole(of), foldsKeys }
 }
 
 /** Does the destination take all rows whenever one changed? */
@@ -111,57 +119,14 @@ export function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> 
   )
 }
 
-function creation(
-  { context: { dialect, project }, schema, sync }: LedgerOf,
-  tables: LedgerTables,
-): readonly Statement[] {
-  const table = (
-    name: string,
-    reason: string,
-    where: LedgerTables['meta'],
-    columns: Parameters<typeof columnList>[0],
-  ) => named(`create ${name}`, reason, dialect.createEmptyTable(where, columnList(columns), true))
-  return [
-    named('create ledger schema', 'what destinations acknowledged', dialect.createSchema(schema)),
-    table('meta', 'the version of the state', tables.meta, META_COLUMNS),
-    table('sync', 'one row a sync: its lease', tables.sync, SYNC_COLUMNS),
-    table('run_event', 'what each run did', tables.event, EVENT_COLUMNS),
-    createSnapshot(dialect, tables),
-    table('ack', 'what was about to be sent, and what became of it', tables.ack, ACK_COLUMNS),
-    named(
-      'begin state',
-      'written once',
-      sql`
-        insert into ${from(tables.meta)} (state_version, target, created_at)
-        select ${STATE_VERSION}, ${text(project.target.name)}, ${dialect.clock()}
-        where not exists (select 1 from ${from(tables.meta)})`,
-    ),
-    named(
-      'begin sync',
-      'a fence is never used twice, even where this row was lost',
-      sql`
-        merge into ${from(tables.sync)} as known
-        using (
-          select
-            ${text(sync.name)} as sync_id,
-            coalesce(max(fence), 0) as fence
-          from ${from(tables.event)}
-          where sync_id = ${text(sync.name)}
-        ) as news
-        on news.sync_id = known.sync_id
-        when not matched then insert (sync_id, table_suffix, fence, settled_fence, updated_at)
-        values (news.sync_id, ${text(tableSuffix(sync.name))}, news.fence, news.fence, ${dialect.clock()})`,
-    ),
-  ]
-}
+function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables) {
+  // The row is all that a name is, and this one statement decides who may act on it: so the lease and the name move at once.
+  const renamed =
+    sync.was === undefined
+      ? sql``
+      : sql`
 
-/** Makes the table of what a destination holds, where it is missing. */
-export function createSnapshot(dialect: Dialect, { snapshot }: Pick<LedgerTables, 'snapshot'>): Statement {
-  const columns = columnList(SNAPSHOT_COLUMNS)
-  return named('create snapshot', 'what the destination holds', dialect.createEmptyTable(snapshot, columns, true))
-}
-
-function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
+          sync_id = ${text(sync.name)},`
   const now = dialect.clock()
   const dead = dialect.cast(parameter('dead'), 'text')
   return {
@@ -175,7 +140,7 @@ function leasing({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
       'compare and set: only if nobody holds the lease, it has run out, its holder is dead, or gives it up',
       sql`
         update ${from(tables.sync)}
-        set
+        set${renamed}
           fence = fence + 1,
           sends_end = case when holder is null or holder = ${dead} then ${now} else lease_until end,
           holder = ${parameter('holder')},
@@ -244,14 +209,29 @@ export function rebasePlan(of: LedgerOf, before: Sync['fields']): Statement {
   return named('plan and rebase', reason, dialect.createTable(changes.tables.plan, planQuery(changes)))
 }
 
-function planning({ context: { dialect } }: LedgerOf, changes: ChangesOf) {
+function surveying({ context: { dialect }, sync, tables }: ChangesOf) {
+  if (!sync.owned) return { survey: [], dropSurvey: [] }
+  const columns = [{ name: 'key_json', type: 'text' }] as const
+  const create = dialect.createEmptyTable(tables.found, columns, true)
+  return {
+    survey: [named('survey', 'keys that the destination holds', create)],
+    dropSurvey: [named('drop survey', 'the plan is made', dialect.dropTable(tables.found))],
+  }
+}
+
+function planning(of: LedgerOf, changes: ChangesOf) {
+  const { dialect } = of.context
   const { tables } = changes
   return {
+    start: changes.sync.rows?.startAt === 'first_run' ? [noteStart(changes.context, tables)] : [],
+    ...surveying(changes),
     plan: named('plan', 'what is to be sent', dialect.createTable(tables.plan, planQuery(changes))),
     counts: named('count plan', 'for guards and the report', countsQuery(changes)),
     whole: named('whole', 'all rows, for the replacement', dialect.createTable(tables.whole, wholeQuery(changes))),
     fresh: freshStatement(changes.context),
     revoked: revokedStatement(changes),
+    consents: consentsNow(changes),
+    allConsents: isWhole(of) ? allConsentsNow(changes) : undefined,
   }
 }
 
@@ -323,13 +303,16 @@ function sending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
   }
 }
 
-function ending({ context: { dialect } }: LedgerOf, tables: LedgerTables) {
+function ending({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables) {
   const now = dialect.clock()
   const noted = (name: string) => dialect.cast(parameter(name), 'text')
   const isOld = (time: Sql) => sql`${time} < ${dialect.shift(now, -KEPT_DAYS, 'day')}`
   return {
     dropPlan: named('drop plan', 'it is merged, or nothing of it was sent', dialect.dropTable(tables.plan)),
     dropWhole: named('drop whole', 'it was read', dialect.dropTable(tables.whole)),
+    dropScratch: Object.entries(compareTables(tables.schema, sync.name)).map(([what, table]) =>
+      named(`drop ${what}`, 'a command that compared was cut off', dialect.dropTable(table)),
+    ),
     release: named(
       'release',
       'the lease is given back; what is not merged is left for the next run',

@@ -1,9 +1,11 @@
 import { ROW_LABEL } from '../compile/ledger-label.ts'
 import { isOfRun } from '../compile/ledger-mend.ts'
-import { ledgerTables } from '../compile/ledger-tables.ts'
+import { type LedgerTables, ledgerTables } from '../compile/ledger-tables.ts'
+import type { Sync } from '../project/project.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { from, id, lines, parameter, type Statement, Steps, sql, text } from '../sql/sql.ts'
 import type { Row, Session } from '../warehouses/warehouse.ts'
+import { findLedger } from './find-ledger.ts'
 import { targetStatement } from './state-statements.ts'
 
 /** What the ledger knows of one sync. */
@@ -34,13 +36,14 @@ export type RowState = 'synced' | 'unknown' | 'submitted' | 'refused' | 'quarant
 export async function syncStates(
   session: Session,
   schema: string,
-  syncs: readonly string[],
+  syncs: readonly Pick<Sync, 'name' | 'was'>[],
 ): Promise<readonly SyncState[]> {
   const states: SyncState[] = []
-  for (const name of syncs) {
-    const isKnown = (await session.columns(ledgerTables(schema, name).snapshot)) !== undefined
-    const statement = stateStatement(session.dialect, schema, name)
-    states.push(stateOf(name, isKnown ? await session.first({ statement, values: { sync: name } }) : undefined))
+  for (const sync of syncs) {
+    const { name, tables } = await findLedger(session, schema, sync)
+    const isKnown = (await session.columns(tables.snapshot)) !== undefined
+    const statement = stateStatement(session.dialect, tables)
+    states.push(stateOf(sync.name, isKnown ? await session.first({ statement, values: { sync: name } }) : undefined))
   }
   return states
 }
@@ -51,8 +54,7 @@ export async function ledgerTarget(session: Session, schema: string): Promise<st
   return row?.target ?? undefined
 }
 
-function stateStatement(dialect: Dialect, schema: string, name: string): Statement {
-  const tables = ledgerTables(schema, name)
+function stateStatement(dialect: Dialect, tables: LedgerTables): Statement {
   const steps = new Steps()
   const counts = STATES.map(
     (state) => sql`${dialect.aggregate('count', undefined, sql`state = ${text(state)}`)} as ${id(state)}`,

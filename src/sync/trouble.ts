@@ -5,6 +5,8 @@ import type { Closed } from './pace.ts'
 export type Ending =
   | Closed
   | { readonly kind: 'interrupted' | 'fenced' }
+  /** Consents are not to be believed any more; `nothingSent`: it was found before the first request. */
+  | { readonly kind: 'consent'; readonly message: string; readonly fix: string; readonly nothingSent: boolean }
   | { readonly kind: 'auth' | 'config' | 'many-refused'; readonly message: string }
   | { readonly kind: 'failure'; readonly error: unknown }
 

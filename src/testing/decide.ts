@@ -1,17 +1,14 @@
-import { listed } from '../catalog/listed.ts'
+import { type DecidedLine, decisive, type FoundRows } from '../catalog/decided.ts'
 import { compileDecision, type Line } from '../compile/decision.ts'
 import { rowsListing } from '../compile/unit-tests.ts'
 import type { Entity, Segment } from '../project/project.ts'
+import { listed } from '../sync/listed.ts'
 import type { Built } from './bench.ts'
-import type { DecidedLine, FoundRows } from './outcome.ts'
 
 /** What is told of a line that speaks of another segment, of one that speaks of another one, and so on. */
 const DEEPEST = 3
 
-/**
- * The lines that decided whether a profile is in a segment: of a member all; else those that are not true, and where
- * only what comes after the condition left the person out (waterfall, split, limit), that.
- */
+/** The lines that decided whether a profile is in a segment. */
 export async function decidedLines(
   built: Built,
   segment: Segment,
@@ -25,12 +22,13 @@ export async function decidedLines(
   const row = rows.find((one) => one.profile_id === profile)
   const entity = context.project.entities.get(segment.entity)
   if (row === undefined || entity === undefined) return []
-  const found: DecidedLine[] = []
-  for (const line of decision.lines) found.push(await decided(line, { built, entity, row, profile, depth }))
-  const before = found.filter((_, at) => decision.lines[at]?.kind !== 'after')
-  if (isIn) return before
-  const missed = before.filter(({ verdict }) => verdict !== true)
-  return missed.length > 0 ? missed : found.filter(({ verdict }) => verdict !== true)
+  const found: { readonly isAfter: boolean; readonly decided: DecidedLine }[] = []
+  for (const line of decision.lines)
+    found.push({
+      isAfter: line.kind === 'after',
+      decided: await decided(line, { built, entity, row, profile, depth }),
+    })
+  return decisive(found, isIn)
 }
 
 interface Told {

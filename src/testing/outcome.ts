@@ -1,3 +1,4 @@
+import type { DecidedLine } from '../catalog/decided.ts'
 import type { Explanation } from '../catalog/explain.ts'
 
 /** What became of one unit test. Its rows are invented, so values are shown as they are. */
@@ -56,25 +57,3 @@ export type UnitFailure = { readonly file: string; readonly line: number } & (
     }
   | { readonly kind: 'undecided'; readonly message: string; readonly fix: string | null }
 )
-
-/** A line of a segment as it is for one person. */
-export interface DecidedLine {
-  /** As written. */
-  readonly text: string
-  readonly file: string
-  readonly line: number
-  /** Null: something that it asks for is missing. */
-  readonly verdict: boolean | null
-  /** What it speaks of, and the person's values as text. */
-  readonly values: readonly { readonly name: string; readonly value: string | null }[]
-  /** The parts of a line of several, or the lines of a segment that it asks for. */
-  readonly inner: readonly DecidedLine[]
-  /** The person's rows in the sources that it asks for. */
-  readonly rows: readonly FoundRows[]
-}
-
-/** Rows of a source, by the columns that a line speaks of. */
-export interface FoundRows {
-  readonly source: string
-  readonly found: readonly Readonly<Record<string, string | null>>[]
-}

@@ -1,5 +1,4 @@
 import { phoneReader } from '../build/phone.ts'
-import { listed } from '../catalog/listed.ts'
 import type { Context } from '../compile/context.ts'
 import { lookupStatements } from '../compile/identity/explain-lookup.ts'
 import type { RowOf } from '../compile/listing.ts'
@@ -7,6 +6,7 @@ import { rowType } from '../compile/rows.ts'
 import { peopleListing } from '../compile/unit-tests.ts'
 import type { Entity, IdentifierType } from '../project/project.ts'
 import type { Who } from '../project/unit-test.ts'
+import { listed } from '../sync/listed.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 
 /** Who somebody is in a build: one profile, or why not. */

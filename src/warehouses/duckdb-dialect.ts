@@ -1,6 +1,7 @@
 import type { Dialect, FileFormat, OrderKey, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, stacked, type Table, text } from '../sql/sql.ts'
-import { call, code, exactText, fitting, jsonOf, normalised, operand, plainText, typeName } from './duckdb-values.ts'
+import { exactText, jsonOf, normalised, plainText, typeName } from './duckdb-values.ts'
+import { call, code, fitting, fullInstant, operand } from './fragments.ts'
 
 /**
  * DuckDB's SQL. A session must have `TimeZone = 'UTC'` and the variable `project` (the project's folder), as ours do.
@@ -26,6 +27,7 @@ export const duckdbDialect: Dialect = {
   createSchema: (schema) => sql`create schema if not exists ${id(schema)}`,
   dropTable: (table) => sql`drop table if exists ${from(table)}`,
   dropView: (view) => sql`drop view if exists ${from(view)}`,
+  holdWriters: () => empty,
 
   files,
   rowsOf: (jsonArray, columns) => sql`
@@ -220,13 +222,6 @@ function place(path: string): Sql {
 
 function quoted(type: Sql): Sql {
   return sql`'${type}'`
-}
-
-/** DuckDB reads a time with a zone only when it has seconds. */
-function fullInstant(iso: string): string {
-  const parts = /^(\d{4,}-\d\d-\d\d)[T ](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d(?::?\d\d)?)$/i.exec(iso)
-  if (!parts) throw new Error(`${JSON.stringify(iso)} is not a time with a zone in ISO 8601`)
-  return `${parts[1]}T${parts[2]}${parts[3] ?? ':00'}${parts[4]?.toUpperCase()}`
 }
 
 function interval(amount: Sql | number, unit: Unit): Sql {

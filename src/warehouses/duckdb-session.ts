@@ -1,21 +1,14 @@
 import type * as Driver from '@duckdb/node-api'
 import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
-import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
+import { type Bound, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
 import { cellOf } from './duckdb-cells.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
-import {
-  append,
-  describe,
-  isConflict,
-  type Printed,
-  rowsWritten,
-  run,
-  StatementError,
-  stream,
-} from './duckdb-statement.ts'
+import { readTable } from './duckdb-read.ts'
+import { append, describe, isConflict, type Printed, rowsWritten, run } from './duckdb-statement.ts'
 import { valueType } from './duckdb-values.ts'
 import { Gate } from './gate.ts'
+import { StatementError } from './statement-error.ts'
 import type { Page, Row, Session } from './warehouse.ts'
 
 /** What a session needs of the instance that it shares with others of this process. */
@@ -80,26 +73,12 @@ export class DuckdbSession implements Session {
     orderBy?: string,
     tokens?: Tokens,
   ): AsyncGenerator<Page> {
-    const name = `read of ${nameOf(table, tokens)}`
-    const text = (query: Sql) => print(query, this.dialect, tokens)
     const connection = await this.#connect()
     try {
-      // One snapshot for the count and the rows.
-      await run(connection, { name, text: 'begin transaction read only' })
-      const counted = await run(connection, { name, text: text(sql`select count(*) from ${from(table)}`) })
-      const total = Number((await counted.getRows())[0]?.[0])
-      const types = await columnsOf(connection, table, tokens)
-      const values = columns.map((column) => (types?.get(column) === 'text' ? withMark(id(column)) : id(column)))
-      const query = text(sql`
-        select ${join(values)}
-        from ${from(table)}${orderBy === undefined ? sql`` : sql` order by ${id(orderBy)}`}`)
-      let rows = 0
-      for await (const part of stream(connection, { name, text: query }, page)) {
-        rows += part.rows
-        yield part
-      }
-      if (rows !== total)
-        throw new StatementError(name, query, new Error(`the result was cut short: ${rows} of ${total} rows`))
+      const types = (await columnsOf(connection, table, tokens)) ?? new Map()
+      const name = `read of ${nameOf(table, tokens)}`
+      const printed = (query: Sql) => print(query, this.dialect, tokens)
+      yield* readTable({ connection, table, types, columns, page, orderBy, name, print: printed })
     } finally {
       this.#drop(connection)
     }
@@ -199,9 +178,4 @@ async function columnsOf(
   const rows = await result.getRows()
   if (rows.length === 0) return undefined
   return new Map(rows.map(([name, type]) => [String(name), valueType(String(type))]))
-}
-
-/** The driver takes one leading byte order mark (U+FEFF) off every text, so that a text which has one needs two. */
-function withMark(value: Sql): Sql {
-  return sql`case when starts_with(${value}, chr(65279)) then chr(65279) || ${value} else ${value} end`
 }

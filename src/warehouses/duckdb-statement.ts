@@ -1,20 +1,8 @@
 import type * as Driver from '@duckdb/node-api'
-import { CdpError, failure } from '../error.ts'
+import { failure } from '../error.ts'
 import type { Values } from '../sql/sql.ts'
-import { cellOf } from './duckdb-cells.ts'
-import type { Cell, Page } from './warehouse.ts'
-
-/** A failed statement: its name and the warehouse's own words in the message, its text apart, for a log. */
-export class StatementError extends CdpError {
-  /** The statement as it was sent. */
-  readonly text: string
-
-  constructor(name: string, text: string, cause: unknown) {
-    const { who, diagnostics } = failure('warehouse', 'warehouse/statement', `${name} failed: ${firstLines(cause)}`)
-    super(who, diagnostics, cause)
-    this.text = text
-  }
-}
+import { StatementError } from './statement-error.ts'
+import type { Page } from './warehouse.ts'
 
 /** A statement as DuckDB gets it. */
 export interface Printed {
@@ -45,38 +33,20 @@ export async function rowsWritten(result: Driver.DuckDBMaterializedResult): Prom
   return result.rowsChanged
 }
 
-/**
- * The result in pages of exactly `page` rows, the last may be shorter. For finished tables, with a count of the rows by
- * the caller: the driver ends a stream that fails as if all were read. (`run` would hold all rows in memory, which no
- * limit bounds.) Nothing else may run on the connection meanwhile.
- */
-export async function* stream(
+/** A statement with its values, to be destroyed by the caller. */
+export async function prepare(
   connection: Driver.DuckDBConnection,
   statement: Printed,
-  page: number,
-): AsyncGenerator<Page> {
-  const prepared = await prepare(connection, statement)
-  try {
-    const result = await prepared.stream()
-    const convert = result.columnTypes().map((type) => cellOf(String(type)))
-    let columns: Cell[][] = convert.map(() => [])
-    let rows = 0
-    for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
-      for (let start = 0; start < chunk.rowCount; ) {
-        const end = Math.min(chunk.rowCount, start + page - rows)
-        for (const [at, to] of columns.entries()) fill(to, chunk.getColumnVector(at), start, end, convert[at])
-        rows += end - start
-        start = end
-        if (rows < page) continue
-        yield { rows, columns }
-        columns = convert.map(() => [])
-        rows = 0
-      }
-    }
-    if (rows > 0) yield { rows, columns }
-  } finally {
-    prepared.destroySync()
+): Promise<Driver.DuckDBPreparedStatement> {
+  const prepared = await parse(connection, statement)
+  for (let at = 1; at <= prepared.parameterCount; at++) {
+    const name = prepared.parameterName(at)
+    const value = statement.values?.[name]
+    if (value === undefined)
+      throw failure('bug', 'bug/unexpected', `${statement.name} uses $${name}, which has no value.`)
+    bind(prepared, at, value)
   }
+  return prepared
 }
 
 /** Names and types of the columns that a query would return, in order, without running it. */
@@ -134,21 +104,6 @@ export function isConflict(error: unknown): boolean {
 /** Rows of a vector in DuckDB: the most that one data chunk takes. */
 const CHUNK = 2048
 
-async function prepare(
-  connection: Driver.DuckDBConnection,
-  statement: Printed,
-): Promise<Driver.DuckDBPreparedStatement> {
-  const prepared = await parse(connection, statement)
-  for (let at = 1; at <= prepared.parameterCount; at++) {
-    const name = prepared.parameterName(at)
-    const value = statement.values?.[name]
-    if (value === undefined)
-      throw failure('bug', 'bug/unexpected', `${statement.name} uses $${name}, which has no value.`)
-    bind(prepared, at, value)
-  }
-  return prepared
-}
-
 /** Refuses more than one statement. */
 async function parse(
   connection: Driver.DuckDBConnection,
@@ -166,22 +121,4 @@ function bind(prepared: Driver.DuckDBPreparedStatement, at: number, value: Value
   else if (typeof value !== 'number') prepared.bindNull(at)
   else if (Number.isSafeInteger(value)) prepared.bindBigInt(at, BigInt(value))
   else prepared.bindDouble(at, value)
-}
-
-function fill(
-  to: Cell[],
-  vector: Driver.DuckDBVector,
-  start: number,
-  end: number,
-  convert: ((value: Driver.DuckDBValue) => Cell) | undefined,
-): void {
-  if (!convert) return
-  for (let row = start; row < end; row++) to.push(convert(vector.getItem(row)))
-}
-
-function firstLines(cause: unknown): string {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  // An empty line parts the words from the piece of the statement that they point at.
-  const [words = ''] = message.split('\n\n')
-  return words.split('\n').slice(0, 3).join('\n').trim()
 }

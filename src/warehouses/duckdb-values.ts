@@ -1,5 +1,6 @@
 import type { Normaliser, ValueType } from '../sql/dialect.ts'
-import { join, lines, type Sql, sql, text, width } from '../sql/sql.ts'
+import { type Sql, sql, text } from '../sql/sql.ts'
+import { code, fitting } from './fragments.ts'
 
 /** What DuckDB calls each type. A decimal(18, 6) is one machine word; sums of it widen by themselves. */
 const TYPES: Readonly<Record<Exclude<ValueType, 'unknown'> | 'bigint', string>> = {
@@ -30,11 +31,6 @@ export function valueType(duckdb: string): ValueType {
   if (name === 'BOOLEAN') return 'boolean'
   if (name === 'DATE') return 'date'
   return name.startsWith('TIMESTAMP') ? 'timestamp' : 'unknown'
-}
-
-/** A fragment that may stand beside an operator: parenthesised unless it is one name, literal, call or parenthesis. */
-export function operand(value: Sql): Sql {
-  return isAtom(value) ? value : sql`(${value})`
 }
 
 /** JSON text of a value; null for null, and for a number that JSON cannot say (NaN, infinity). */
@@ -191,43 +187,4 @@ function folded(value: Sql): Sql {
       ${value},
       ${text(`${BLANK}+`)}, ' ', 'g'
     )))))`
-}
-
-/** Code that is no literal of a template: type names and keywords of this file only. */
-export function code(text: string): Sql {
-  return { parts: [{ kind: 'code', text }] }
-}
-
-/** A call with its arguments on one line, or one a line where that would be too long. */
-export function call(name: string, args: readonly Sql[]): Sql {
-  return fitting(
-    sql`${code(name)}(${join(args, ', ', Number.POSITIVE_INFINITY)})`,
-    sql`
-    ${code(name)}(
-      ${lines(args)}
-    )`,
-  )
-}
-
-/** The first of two ways to print the same where it fits a line, else the second. */
-export function fitting(oneLine: Sql, tall: Sql): Sql {
-  const hasLines = oneLine.parts.some((part) => part.kind === 'code' && part.text.includes('\n'))
-  return width(oneLine) <= 90 && !hasLines ? oneLine : tall
-}
-
-function isAtom(value: Sql): boolean {
-  const shape = value.parts.map((part) => (part.kind === 'code' ? part.text : 'x')).join('')
-  if (/^[\w.]+$/.test(shape) || /^'[^']*'$/.test(shape)) return true
-  return /^\w*\(/.test(shape) && closesLast(shape)
-}
-
-/** True when the first parenthesis of a text is closed by its last character. Quotes make it unsure, hence false. */
-function closesLast(shape: string): boolean {
-  if (shape.includes("'") || shape.includes('--')) return false
-  let depth = 0
-  for (let at = 0; at < shape.length; at++) {
-    if (shape[at] === '(') depth++
-    if (shape[at] === ')' && --depth === 0) return at === shape.length - 1
-  }
-  return false
 }

@@ -20,8 +20,7 @@ import { Bench } from '../unit/sync/harness.ts'
 // understands it, what the ledger then knows of the rows, and that the run after it mends everything.
 
 interface Subject {
-  // biome-ignore lint/suspicious/noExplicitAny: the registry forgets the types of accounts and places as well
-  readonly connector: Connector<any, any>
+  readonly connector: Connector<unknown, unknown>
   readonly account: unknown
   readonly into: unknown
   readonly host: string

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { HttpResponse } from '../../src/connectors/connector.ts'
 import { rateHint, retryAfter, waitSaid } from '../../src/connectors/rate.ts'
 import { quotaHint } from '../../src/connectors/salesforce-org.ts'
+import { cases } from '../support/cases.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
-const RUNS = { seed: 5, numRuns: 1_000 }
+const RUNS = { seed: 5, numRuns: cases(1_000) }
 
 function answer(headers: Record<string, string>): HttpResponse {
   return { status: 429, headers, body: '' }

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { cleaned } from '../../src/connectors/answer.ts'
+import { cases } from '../support/cases.ts'
 
-const RUNS = { seed: 3, numRuns: 1_000 }
+const RUNS = { seed: 3, numRuns: cases(1_000) }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
 const word = (alphabet: string, min: number, max: number) =>

@@ -68,6 +68,12 @@ export function connectorContract<A, T>(subject: Subject<A, T>): void {
       expect(bench.emulator.contents().flatMap((one) => one.rows)).toEqual([])
     })
 
+    it('says whether it can be read', async () => {
+      const { channel } = await open()
+      for (const mode of connector.modes)
+        expect(connector.reads?.(mode, into) ?? false, mode).toBe(channel.read !== undefined)
+    })
+
     it('an empty batch sends nothing', async () => {
       const { bench, send } = await open()
       expect(await send([])).toEqual([])

@@ -1,5 +1,7 @@
+import type fc from 'fast-check'
 import { describe } from 'vitest'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { hostile } from '../support/hostile.ts'
 import { setUpDialect } from './warehouse-dialect-bench.ts'
 import { aggregateCases, jsonCases, rowsCases } from './warehouse-dialect-groups.ts'
 import { measureCases } from './warehouse-dialect-measures.ts'
@@ -8,9 +10,9 @@ import { castCases, textCases, timeCases } from './warehouse-dialect-values.ts'
 
 /**
  * What every dialect must mean, each member executed on a real session of its warehouse. Values are compared as the
- * canonical text in which they leave the session.
+ * canonical text in which they leave the session. `texts` are those that the warehouse can hold.
  */
-export function dialectContract(open: () => Promise<Session>): void {
+export function dialectContract(open: () => Promise<Session>, texts: fc.Arbitrary<string> = hostile()): void {
   const bench = setUpDialect(open)
   describe('casts and literals', () => castCases(bench))
   describe('times', () => timeCases(bench))
@@ -18,6 +20,6 @@ export function dialectContract(open: () => Promise<Session>): void {
   describe('aggregates', () => aggregateCases(bench))
   describe('measures', () => measureCases(bench))
   describe('json and hashes', () => jsonCases(bench))
-  describe('normalisers', () => normaliserCases(bench))
+  describe('normalisers', () => normaliserCases(bench, texts))
   describe('rows of a parameter', () => rowsCases(bench))
 }

@@ -19,6 +19,7 @@ export function readCases(bench: Bench): void {
       [4096, 4096],
       [5000, 10_000],
       [5000, 777],
+      [45_000, 7000],
     ] as const) {
       const made = await numbers('paged', rows)
       const sizes: number[] = []
@@ -31,6 +32,32 @@ export function readCases(bench: Bench): void {
       const whole = Array(Math.floor(rows / page)).fill(page)
       expect(sizes).toEqual(rows % page === 0 ? whole : [...whole, rows % page])
       expect(seen).toEqual(Array.from({ length: rows }, (_, at) => String(at + 1)))
+    }
+  })
+
+  test('rows come in the order of a number, whether or not it numbers them', async () => {
+    const orders: readonly (readonly (number | null)[])[] = [
+      [3, 1, 2],
+      [-1, 0, 1],
+      [1, 1, 3],
+      [1, 1, 4, 4],
+      [7, 9, 8, 10],
+      [1, null, 3],
+      [null, null],
+    ]
+    for (const [index, values] of orders.entries()) {
+      const made = await make(`ordered_${index}`, { seq: 'bigint' })
+      const written = values.map((value) => (value === null ? null : String(value)))
+      await bench.session.append(made, { rows: values.length, columns: [written] })
+      const found = (await readAll(made, ['seq'], 'seq')).map(([seq]) => seq ?? null)
+      const known = found.filter((seq) => seq !== null)
+      expect(known).toEqual(
+        [...values]
+          .filter((value) => value !== null)
+          .sort((a, b) => a - b)
+          .map(String),
+      )
+      expect(found.length).toBe(values.length)
     }
   })
 
@@ -127,10 +154,12 @@ export function describeCases(bench: Bench): void {
   const { test, count, numbers } = bench
   test('a query is described without being run', async () => {
     const d = bench.session.dialect
+    const words = await numbers('described', 1)
     const query = sql`
-      select ${d.cast(text('not a number'), 'integer')} as ${id('n')}, 'x' as ${id('s')}, ${d.clock()} as ${id('at')},
+      select ${d.cast(id('word'), 'integer')} as ${id('n')}, 'x' as ${id('s')}, ${d.clock()} as ${id('at')},
         ${d.dateLiteral('2024-01-01')} as ${id('day')}, 1 = 1 as ${id('b')}, ${d.cast(text('1'), 'decimal')} as ${id('m')},
-        ${d.cast(text('1'), 'float')} as ${id('f')}`
+        ${d.cast(text('1'), 'float')} as ${id('f')}
+      from ${from(words)}`
     expect([...(await bench.session.describe(query))]).toEqual([
       ['n', 'integer'],
       ['s', 'text'],

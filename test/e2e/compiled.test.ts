@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { DuckDBConnection } from '@duckdb/node-api'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { explain, identityBridges, identityDiff, identityShared } from '../../src/answers.ts'
 import { openEnvironment } from '../../src/commands/world.ts'
 import { LEDGER_VIEWS } from '../../src/compile/ledger-views.ts'
 import { printStatement } from '../../src/compile/print.ts'
 import type { Environment } from '../../src/environment.ts'
-import { explain, identityBridges, identityDiff, identityShared } from '../../src/pipeline.ts'
 import { type Bound, print, type Sql, type Statement } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
@@ -59,10 +60,11 @@ test('Node 24 compiles the same bytes', async (context) => {
 describe('whatever a run sends to the warehouse stands in the compiled files', () => {
   test('against real destinations', async () => {
     const directory = await smallShop()
+    await writeFile(join(directory, 'destinations/rows.yaml'), OF_ROWS)
     const files = await compile(directory)
     const receiver = await openReceiver()
     const env = { HOOK_URL: receiver.url, HOOK_SECRET: SECRET }
-    const select = ['sync:quiet_to_hook', 'sync:vips_to_file']
+    const select = ['sync:quiet_to_hook', 'sync:vips_to_file', 'sync:orders_to_file', 'sync:old_orders_to_file']
     const recorder = record()
 
     await runForReal(directory, { select, env, more: recorder.environment })
@@ -124,6 +126,12 @@ describe('whatever a run sends to the warehouse stands in the compiled files', (
   })
 })
 
+/** Events from the first run on, and from the beginning. */
+const OF_ROWS = `syncs:
+  orders_to_file: { to: exports, into: { file: orders.ndjson }, source: orders, fields: { amount: amount } }
+  old_orders_to_file: { to: exports, into: { file: old.ndjson }, source: orders, start_at: beginning }
+`
+
 /** What a session sends of itself, besides statements: nothing that a model or a sync could say. */
 const PRIMITIVES: readonly { readonly form: RegExp; readonly why: string }[] = [
   { form: /^attach '[^']+' as cdp_warehouse \(type duckdb(, read_only)?\)$/, why: 'opens the file' },
@@ -132,8 +140,14 @@ const PRIMITIVES: readonly { readonly form: RegExp; readonly why: string }[] = [
   { form: /^(begin transaction( read only)?|commit|rollback)$/, why: 'the transaction around a script' },
   { form: /^\s*select column_name, data_type from duckdb_columns\(\)/, why: 'the columns of a table' },
   { form: /^(describe )?select \*\nfrom read_csv\(/, why: 'the columns of a source, which is not read for that' },
-  { form: /^select count\(\*\) from "_cdp"\."\w+"$/, why: 'a finished table is read: how many rows must come' },
-  { form: /^select ((?!\bfrom\b)[\s\S])+\nfrom "_cdp"\."\w+"( order by "\w+")?$/, why: 'a finished table is read' },
+  {
+    form: /^select count\(\*\)(, min\("\w+"\), max\("\w+"\), count\("\w+"\))? from "_cdp"\."\w+"$/,
+    why: 'a finished table is read: how many rows must come',
+  },
+  {
+    form: /^select ((?!\bfrom\b)[\s\S])+\nfrom "_cdp"\."\w+"( where "\w+" between -?\d+ and \d+)?( order by "\w+")?$/,
+    why: 'a finished table is read',
+  },
 ]
 
 interface Sent {

@@ -20,6 +20,14 @@ const FILL: Readonly<Record<string, Case>> = {
   },
 }
 
+/** The others of them are passed by the run with changes everyday, and all by `npm run crash`. */
+const POINTS = [
+  'after a webhook applied its second batch, before it answers',
+  'in the transaction that publishes',
+  'in the transaction of the final merge',
+] as const
+
 describe('the first fill is killed', () => {
-  survives({ ...ALWAYS, ...FILL }, { before: async () => undefined, meanwhile: changeMuch })
+  const some = Object.entries(ALWAYS).filter(([name]) => POINTS.some((point) => point === name))
+  survives({ ...Object.fromEntries(some), ...FILL }, { before: async () => undefined, meanwhile: changeMuch })
 })

@@ -690,11 +690,35 @@ with
   select key_json, copies, claims, cast(null as varchar) as "profile_id", cast(null as varchar) as "fp"
   from "duplicated"
 ),
+-- ids that were merged away, and the id in use (one row an alias)
+"aliases" as (
+  select gone.alias, used.profile_id
+  from (
+    select i.profile_id as alias, i.merged_into
+    from "_cdp"."customer_profile_ids" as i
+    left join "_cdp"."b0_customer_ids" as c on c.anchor = i.anchor
+    where i.merged_into is not null and c.anchor is null
+    union all
+    select profile_id as alias, merged_into
+    from "_cdp"."b0_customer_ids"
+    where merged_into is not null
+  ) as gone
+  join (
+    select i.anchor, i.profile_id
+    from "_cdp"."customer_profile_ids" as i
+    left join "_cdp"."b0_customer_ids" as c on c.anchor = i.anchor
+    where i.merged_into is null and c.anchor is null
+    union all
+    select anchor, profile_id
+    from "_cdp"."b0_customer_ids"
+    where merged_into is null
+  ) as used on used.anchor = gone.merged_into
+),
 -- what the audience has against what the destination acknowledged (one row a key)
 "compared" as (
   select
     coalesce(m.key_json, s.key_json) as key_json,
-    coalesce(m.profile_id, s.profile_id) as profile_id,
+    coalesce(m.profile_id, coalesce(a.profile_id, s.profile_id)) as profile_id,
     coalesce(m.claims = m.copies, false) as in_audience,
     coalesce(m.copies, 0) as copies,
     coalesce(m.claims, 0) as claims,
@@ -715,7 +739,8 @@ with
     end as verdict
   from "members" as m
   full outer join "_cdp"."snap_to_mail_217a9a6c" as s on s.key_json = m.key_json
-  left join "barred" as b on b.profile_id = s.profile_id
+  left join "aliases" as a on a.alias = s.profile_id
+  left join "barred" as b on b.profile_id = coalesce(a.profile_id, s.profile_id)
 ),
 -- with the one profile whose values are sent, so that joins are by equality alone
 "differing" as (
@@ -831,7 +856,7 @@ with
     new_ident as ident, payload, ident as old_ident, dest_id,
     left(sha256(concat_ws(
       '',
-      $sync,
+      'to_mail_217a9a6c',
       key_json,
       cast(coalesce(rev, 0) + 1 as varchar),
       coalesce(op, ''),
@@ -953,6 +978,7 @@ with
     count(*) filter (where verdict = 'owed' and op = 'remove') as owed_removes,
     count(*) filter (where act = 'withdraw' and verdict in ('remove', 'owed')) as withdraws,
     count(*) filter (where verdict = 'listed') as listed,
+    count(*) filter (where act = 'foreign' and verdict in ('remove', 'owed')) as strangers,
     count(*) filter (where verdict in ('left', 'returned', 'forgotten', 'rebased')) as marks,
     count(*) filter (where verdict = 'rebased') as rebased,
     count(*) filter (
@@ -1106,3 +1132,535 @@ with
 select string_agg(cast(seq as varchar), '
 ' order by cast(seq as varchar)) as seqs
 from "revoked"
+
+-- read consents again: who must not be sent any more, whatever was planned
+with
+-- whom the window would reach (one row a change)
+"people" as (
+  select seq, profile_id
+  from "_cdp"."plan_to_mail_217a9a6c_f0"
+  where seq between cast($seq_lo as bigint) and cast($seq_hi as bigint) and verdict in ('create', 'update')
+),
+-- the time: as the project says, else that of the warehouse (one row)
+"now_clock" as (
+  select coalesce(cast($now as timestamptz), current_timestamp) as now
+),
+-- is there anything, and is it new enough (one row)
+"now_fed" as (
+  select
+    count(*) = 0 as is_empty,
+    coalesce(max(try_cast("a"."loaded_at" as timestamptz)) filter (where try_cast("a"."loaded_at" as timestamptz) <=
+      "clock"."now") < (max("clock"."now") + interval (-2) day), true) as is_stale
+  from "raw"."answers" as a
+  cross join "now_clock" as clock
+),
+-- the rows that speak of the purpose
+"now_spoken" as (
+  select a.*
+  from "raw"."answers" as a
+  where lower(trim(cast("a"."purpose" as varchar))) = 'news'
+),
+-- identifiers, keys and times in the form in which they are compared
+"answers_normalised" as (
+  select
+    s.*,
+    case
+      when regexp_matches(typeof("s"."user_id"), '^(DOUBLE|FLOAT|DECIMAL.+\))$') then nullif(regexp_replace(
+        cast("s"."user_id" as varchar),
+        '^-(0)\.0+$|\.0+$|(\.\d*[1-9])0+$|^-?(nan|inf)$', '\1\2'
+      ), '')
+      when regexp_matches(cast("s"."user_id" as varchar), '^[!-~]([ -~]*[!-~])?$')
+        then cast("s"."user_id" as varchar)
+      else nullif(regexp_replace(
+        cast("s"."user_id" as varchar),
+        '^[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+|[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+$', '', 'g'
+      ), '')
+    end as "cdp_user_id",
+    case
+      when regexp_matches(cast("s"."email" as varchar), '^[!-?A-~]+@[!-?A-~]+$')
+        then lower(cast("s"."email" as varchar))
+      else nullif(regexp_extract(
+        nfc_normalize(lower(nfc_normalize(trim(regexp_replace(
+          cast("s"."email" as varchar),
+          '[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+', ' ', 'g'
+        ))))),
+        '^[^@ ]+@[^@ ]+$'
+      ), '')
+    end as "cdp_email",
+    "phone_3"."e164" as "cdp_phone",
+    cast("s"."said_at" as timestamptz) as cdp_time
+  from "now_spoken" as s
+  left join "_cdp"."phone" as "phone_3"
+    on "phone_3"."raw" = substring(
+      case
+        when regexp_matches(typeof("s"."phone"), '^(DOUBLE|FLOAT|DECIMAL.+\))$') then nullif(regexp_replace(
+          cast("s"."phone" as varchar),
+          '^-(0)\.0+$|\.0+$|(\.\d*[1-9])0+$|^-?(nan|inf)$', '\1\2'
+        ), '')
+        when regexp_matches(cast("s"."phone" as varchar), '^[!-~]([ -~]*[!-~])?$')
+          then cast("s"."phone" as varchar)
+        else nullif(regexp_replace(
+          cast("s"."phone" as varchar),
+          '^[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+|[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+$', '', 'g'
+        ), '')
+      end,
+      1,
+      100
+    )
+    and "phone_3"."region" = ''
+    and "phone_3"."version" = '1'
+),
+-- without the values that identify nobody
+"answers_identified" as (
+  select
+    s.*,
+    case
+      when length("s"."cdp_user_id") > 1000
+      or lower("s"."cdp_user_id") in ('null', '(null)', '<null>', '[null]', '\n', 'none', '(none)', 'nil', 'nan', 'na',
+        'n/a',
+        'n.a.', '#n/a', 'unknown', 'undefined', 'anonymous', 'guest', 'test', 'deleted',
+        'redacted', 'true', 'false', '-1', 'not available', 'not applicable', 'not provided',
+        'not set', '(not set)', '[object object]', 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+        '02:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff', '127.0.0.1', '::1', 'localhost',
+        '9774d56d682e549c')
+      or regexp_matches(
+        "s"."cdp_user_id",
+        '(?:^[{(]?[0:.-]+[)}]?$)|(?:^[\[\](){}<>_.,:;?!*#/|"~=+ -]+$)'
+      ) then null
+      else "s"."cdp_user_id"
+    end as "cdp_user_id_valid",
+    case
+      when length("s"."cdp_email") > 1000
+      or lower("s"."cdp_email") in ('test@test.com', 'test@test.test', 'test@test', 'test@example.com',
+        'user@example.com',
+        'email@example.com', 'example@example.com', 'email@email.com', 'none@none.com',
+        'na@na.com', 'no@no.com', 'a@a.com', 'a@a.a', 'noemail@noemail.com', 'no@email.com',
+        'null@null.com')
+      or regexp_matches(
+        "s"."cdp_email",
+        '(?:^(no[-_]?reply|do-?not-?reply|nobody|no-?email|none|null|undefined|unknown|anonymous|deleted|n/?a)@)'
+      ) then null
+      else "s"."cdp_email"
+    end as "cdp_email_valid",
+    case
+      when length("s"."cdp_phone") > 1000
+      or regexp_matches(
+        "s"."cdp_phone",
+        '(?:(0{7}|1{7}|2{7}|3{7}|4{7}|5{7}|6{7}|7{7}|8{7}|9{7})$)'
+      ) then null
+      else "s"."cdp_phone"
+    end as "cdp_phone_valid"
+  from "answers_normalised" as s
+),
+-- every identifier that joins, and its profile (one row an identifier)
+"answers_lookup" as (
+  select i.type, i.value, n.profile, p.profile_id
+  from (
+    select node_id, type, value
+    from "_cdp"."customer_values"
+    union all
+    select node_id, type, value
+    from "_cdp"."b0_customer_values"
+    where is_new
+    union all
+    select node_id, type, value
+    from "_cdp"."b0_customer_lone"
+    where is_new
+  ) as i
+  join (
+    select g.node_id, g.first_seen_at, g.last_seen_at, g.profile
+    from "_cdp"."customer_graph" as g
+    left join "_cdp"."b0_customer_graph" as c on c.node_id = g.node_id
+    where g.profile is not null and c.node_id is null
+    union all
+    select node_id, first_seen_at, last_seen_at, profile
+    from "_cdp"."b0_customer_graph"
+    where profile is not null
+  ) as n on n.node_id = i.node_id
+  join (
+    select i.anchor, i.profile_id
+    from "_cdp"."customer_profile_ids" as i
+    left join "_cdp"."b0_customer_ids" as c on c.anchor = i.anchor
+    where i.merged_into is null and c.anchor is null
+    union all
+    select anchor, profile_id
+    from "_cdp"."b0_customer_ids"
+    where merged_into is null
+  ) as p on p.anchor = n.profile
+  where i.type in ('user_id', 'email', 'phone')
+),
+-- whose each row is: the profile of its strongest identifier (at most one profile a row)
+"answers_attributed" as (
+  select
+    s.*,
+    coalesce("lookup_1"."profile", "lookup_2"."profile", "lookup_3"."profile") as cdp_profile,
+    coalesce("lookup_1"."profile_id", "lookup_2"."profile_id", "lookup_3"."profile_id") as cdp_profile_id
+  from "answers_identified" as s
+  left join "answers_lookup" as "lookup_1"
+    on "lookup_1"."type" = 'user_id' and "lookup_1"."value" = "s"."cdp_user_id"
+  left join "answers_lookup" as "lookup_2"
+    on "lookup_2"."type" = 'email' and "lookup_2"."value" = "s"."cdp_email"
+  left join "answers_lookup" as "lookup_3"
+    on "lookup_3"."type" = 'phone' and "lookup_3"."value" = "s"."cdp_phone"
+),
+-- one row an answer: a yes that holds has a time of granting, any other one of denial
+"now_answers" as (
+  select
+    1 as feed,
+    case when lower(trim(cast("a"."purpose" as varchar))) in ('news') then lower(trim(cast("a"."purpose" as varchar)))
+      else '' end as purpose,
+    a.cdp_profile_id as profile_id,
+    "a"."cdp_user_id" as "said_user_id",
+    "a"."cdp_email" as "said_email",
+    "a"."cdp_phone" as "said_phone",
+    case when coalesce(lower(trim(cast("a"."status" as varchar))) in ('granted', 'yes') and try_cast("a"."said_at" as
+      timestamptz) <= "clock"."now", false) and try_cast("a"."said_at" as timestamptz) > ("clock"."now" + interval (-2)
+      year) then try_cast("a"."said_at" as timestamptz) end as granted_at,
+    case when not coalesce(lower(trim(cast("a"."status" as varchar))) in ('granted', 'yes') and try_cast("a"."said_at"
+      as timestamptz) <= "clock"."now", false) then coalesce(try_cast("a"."said_at" as timestamptz), timestamptz
+      '9999-12-31T00:00:00Z') end as denied_at,
+    try_cast("a"."loaded_at" as timestamptz) as seen_at
+  from "answers_attributed" as a
+  cross join "now_clock" as clock
+),
+-- what was said of each email alone (one row a value)
+"now_said_of_email" as (
+  select "said_email" as value, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "now_answers"
+  where purpose = 'news' and "said_email" is not null
+  group by "said_email"
+),
+-- what was said of whole people: the last yes and the last no (one row a profile)
+"now_said" as (
+  select profile_id, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "now_answers"
+  where purpose = 'news'
+  and profile_id is not null
+  and "said_email" is null
+  group by profile_id
+),
+-- those of them without a yes that no later no revokes
+"refused" as (
+  select people.seq
+  from "people" as people
+  left join "_cdp"."b0_customer" as p on p.profile_id = people.profile_id
+  left join "now_said" as c on c.profile_id = p.profile_id
+  left join "now_said_of_email" as "v1" on "v1"."value" = case
+    when regexp_matches("p"."email", '^[!-?A-~]+@[!-?A-~]+$')
+      then lower("p"."email")
+    else nullif(regexp_extract(
+      nfc_normalize(lower(nfc_normalize(trim(regexp_replace(
+        "p"."email",
+        '[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+', ' ', 'g'
+      ))))),
+      '^[^@ ]+@[^@ ]+$'
+    ), '')
+  end
+  where not (coalesce(greatest("c"."granted_at", "v1"."granted_at") > c.denied_at, greatest("c"."granted_at",
+    "v1"."granted_at") is not null)
+    and ("v1"."value" is null or coalesce("v1"."granted_at" > "v1"."denied_at", "v1"."granted_at" is not null)))
+)
+select fed.is_empty, fed.is_stale, r.seqs
+from "now_fed" as fed
+cross join (
+  select string_agg(cast(seq as varchar), '
+' order by cast(seq as varchar)) as seqs
+  from "refused"
+) as r
+
+-- read all consents again: a whole cannot be sent without those who have withdrawn: then it waits
+with
+-- who has asked not to be contacted, or must not be (one row a profile)
+"suppressed" as (
+  select distinct profile_id
+  from "_cdp"."b0_customer_suppressed"
+  where scope is null or lower(scope) = 'news'
+),
+-- what was said of each email alone (one row a value)
+"said_of_email" as (
+  select "said_email" as value, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "_cdp"."b0_customer_consents"
+  where purpose = 'news' and "said_email" is not null
+  group by "said_email"
+),
+-- what was said of whole people: the last yes and the last no (one row a profile)
+"said" as (
+  select profile_id, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "_cdp"."b0_customer_consents"
+  where purpose = 'news'
+  and profile_id is not null
+  and "said_email" is null
+  group by profile_id
+),
+-- who may not be contacted: suppressed, or without a yes that no later no revokes (at most one row
+-- a profile)
+"barred" as (
+  select
+    p.profile_id,
+    case when x.profile_id is not null then 'suppressed' else 'consent' end as reason
+  from "_cdp"."b0_customer" as p
+  left join "suppressed" as x on x.profile_id = p.profile_id
+  left join "said" as c on c.profile_id = p.profile_id
+  left join "said_of_email" as "v1" on "v1"."value" = case
+    when regexp_matches("p"."email", '^[!-?A-~]+@[!-?A-~]+$')
+      then lower("p"."email")
+    else nullif(regexp_extract(
+      nfc_normalize(lower(nfc_normalize(trim(regexp_replace(
+        "p"."email",
+        '[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+', ' ', 'g'
+      ))))),
+      '^[^@ ]+@[^@ ]+$'
+    ), '')
+  end
+  where x.profile_id is not null or not (coalesce(greatest("c"."granted_at", "v1"."granted_at") > c.denied_at,
+    greatest("c"."granted_at", "v1"."granted_at") is not null)
+    and ("v1"."value" is null or coalesce("v1"."granted_at" > "v1"."denied_at", "v1"."granted_at" is not null)))
+),
+-- whom the replacement would hold (one row a profile)
+"people" as (
+  select
+    0 as seq,
+    p.profile_id
+  from "_cdp"."b0_customer" as p
+  join (
+    select
+      profile_id as member_id,
+      "readers" as "in_readers",
+      "cdp_may_partners"
+    from "_cdp"."b0_customer_segments"
+  ) as s on s.member_id = p.profile_id
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from "barred"
+  ) as barred on barred.barred_id = p.profile_id
+  cross join "_cdp"."b0_clock" as clock
+  where "s"."in_readers"
+    and true
+    and not (barred.barred_id is not null)
+    and not ("p"."email" is null)
+),
+-- the time: as the project says, else that of the warehouse (one row)
+"now_clock" as (
+  select coalesce(cast($now as timestamptz), current_timestamp) as now
+),
+-- is there anything, and is it new enough (one row)
+"now_fed" as (
+  select
+    count(*) = 0 as is_empty,
+    coalesce(max(try_cast("a"."loaded_at" as timestamptz)) filter (where try_cast("a"."loaded_at" as timestamptz) <=
+      "clock"."now") < (max("clock"."now") + interval (-2) day), true) as is_stale
+  from "raw"."answers" as a
+  cross join "now_clock" as clock
+),
+-- the rows that speak of the purpose
+"now_spoken" as (
+  select a.*
+  from "raw"."answers" as a
+  where lower(trim(cast("a"."purpose" as varchar))) = 'news'
+),
+-- identifiers, keys and times in the form in which they are compared
+"answers_normalised" as (
+  select
+    s.*,
+    case
+      when regexp_matches(typeof("s"."user_id"), '^(DOUBLE|FLOAT|DECIMAL.+\))$') then nullif(regexp_replace(
+        cast("s"."user_id" as varchar),
+        '^-(0)\.0+$|\.0+$|(\.\d*[1-9])0+$|^-?(nan|inf)$', '\1\2'
+      ), '')
+      when regexp_matches(cast("s"."user_id" as varchar), '^[!-~]([ -~]*[!-~])?$')
+        then cast("s"."user_id" as varchar)
+      else nullif(regexp_replace(
+        cast("s"."user_id" as varchar),
+        '^[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+|[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+$', '', 'g'
+      ), '')
+    end as "cdp_user_id",
+    case
+      when regexp_matches(cast("s"."email" as varchar), '^[!-?A-~]+@[!-?A-~]+$')
+        then lower(cast("s"."email" as varchar))
+      else nullif(regexp_extract(
+        nfc_normalize(lower(nfc_normalize(trim(regexp_replace(
+          cast("s"."email" as varchar),
+          '[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+', ' ', 'g'
+        ))))),
+        '^[^@ ]+@[^@ ]+$'
+      ), '')
+    end as "cdp_email",
+    "phone_3"."e164" as "cdp_phone",
+    cast("s"."said_at" as timestamptz) as cdp_time
+  from "now_spoken" as s
+  left join "_cdp"."phone" as "phone_3"
+    on "phone_3"."raw" = substring(
+      case
+        when regexp_matches(typeof("s"."phone"), '^(DOUBLE|FLOAT|DECIMAL.+\))$') then nullif(regexp_replace(
+          cast("s"."phone" as varchar),
+          '^-(0)\.0+$|\.0+$|(\.\d*[1-9])0+$|^-?(nan|inf)$', '\1\2'
+        ), '')
+        when regexp_matches(cast("s"."phone" as varchar), '^[!-~]([ -~]*[!-~])?$')
+          then cast("s"."phone" as varchar)
+        else nullif(regexp_replace(
+          cast("s"."phone" as varchar),
+          '^[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+|[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+$', '', 'g'
+        ), '')
+      end,
+      1,
+      100
+    )
+    and "phone_3"."region" = ''
+    and "phone_3"."version" = '1'
+),
+-- without the values that identify nobody
+"answers_identified" as (
+  select
+    s.*,
+    case
+      when length("s"."cdp_user_id") > 1000
+      or lower("s"."cdp_user_id") in ('null', '(null)', '<null>', '[null]', '\n', 'none', '(none)', 'nil', 'nan', 'na',
+        'n/a',
+        'n.a.', '#n/a', 'unknown', 'undefined', 'anonymous', 'guest', 'test', 'deleted',
+        'redacted', 'true', 'false', '-1', 'not available', 'not applicable', 'not provided',
+        'not set', '(not set)', '[object object]', 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+        '02:00:00:00:00:00', 'ff:ff:ff:ff:ff:ff', '127.0.0.1', '::1', 'localhost',
+        '9774d56d682e549c')
+      or regexp_matches(
+        "s"."cdp_user_id",
+        '(?:^[{(]?[0:.-]+[)}]?$)|(?:^[\[\](){}<>_.,:;?!*#/|"~=+ -]+$)'
+      ) then null
+      else "s"."cdp_user_id"
+    end as "cdp_user_id_valid",
+    case
+      when length("s"."cdp_email") > 1000
+      or lower("s"."cdp_email") in ('test@test.com', 'test@test.test', 'test@test', 'test@example.com',
+        'user@example.com',
+        'email@example.com', 'example@example.com', 'email@email.com', 'none@none.com',
+        'na@na.com', 'no@no.com', 'a@a.com', 'a@a.a', 'noemail@noemail.com', 'no@email.com',
+        'null@null.com')
+      or regexp_matches(
+        "s"."cdp_email",
+        '(?:^(no[-_]?reply|do-?not-?reply|nobody|no-?email|none|null|undefined|unknown|anonymous|deleted|n/?a)@)'
+      ) then null
+      else "s"."cdp_email"
+    end as "cdp_email_valid",
+    case
+      when length("s"."cdp_phone") > 1000
+      or regexp_matches(
+        "s"."cdp_phone",
+        '(?:(0{7}|1{7}|2{7}|3{7}|4{7}|5{7}|6{7}|7{7}|8{7}|9{7})$)'
+      ) then null
+      else "s"."cdp_phone"
+    end as "cdp_phone_valid"
+  from "answers_normalised" as s
+),
+-- every identifier that joins, and its profile (one row an identifier)
+"answers_lookup" as (
+  select i.type, i.value, n.profile, p.profile_id
+  from (
+    select node_id, type, value
+    from "_cdp"."customer_values"
+    union all
+    select node_id, type, value
+    from "_cdp"."b0_customer_values"
+    where is_new
+    union all
+    select node_id, type, value
+    from "_cdp"."b0_customer_lone"
+    where is_new
+  ) as i
+  join (
+    select g.node_id, g.first_seen_at, g.last_seen_at, g.profile
+    from "_cdp"."customer_graph" as g
+    left join "_cdp"."b0_customer_graph" as c on c.node_id = g.node_id
+    where g.profile is not null and c.node_id is null
+    union all
+    select node_id, first_seen_at, last_seen_at, profile
+    from "_cdp"."b0_customer_graph"
+    where profile is not null
+  ) as n on n.node_id = i.node_id
+  join (
+    select i.anchor, i.profile_id
+    from "_cdp"."customer_profile_ids" as i
+    left join "_cdp"."b0_customer_ids" as c on c.anchor = i.anchor
+    where i.merged_into is null and c.anchor is null
+    union all
+    select anchor, profile_id
+    from "_cdp"."b0_customer_ids"
+    where merged_into is null
+  ) as p on p.anchor = n.profile
+  where i.type in ('user_id', 'email', 'phone')
+),
+-- whose each row is: the profile of its strongest identifier (at most one profile a row)
+"answers_attributed" as (
+  select
+    s.*,
+    coalesce("lookup_1"."profile", "lookup_2"."profile", "lookup_3"."profile") as cdp_profile,
+    coalesce("lookup_1"."profile_id", "lookup_2"."profile_id", "lookup_3"."profile_id") as cdp_profile_id
+  from "answers_identified" as s
+  left join "answers_lookup" as "lookup_1"
+    on "lookup_1"."type" = 'user_id' and "lookup_1"."value" = "s"."cdp_user_id"
+  left join "answers_lookup" as "lookup_2"
+    on "lookup_2"."type" = 'email' and "lookup_2"."value" = "s"."cdp_email"
+  left join "answers_lookup" as "lookup_3"
+    on "lookup_3"."type" = 'phone' and "lookup_3"."value" = "s"."cdp_phone"
+),
+-- one row an answer: a yes that holds has a time of granting, any other one of denial
+"now_answers" as (
+  select
+    1 as feed,
+    case when lower(trim(cast("a"."purpose" as varchar))) in ('news') then lower(trim(cast("a"."purpose" as varchar)))
+      else '' end as purpose,
+    a.cdp_profile_id as profile_id,
+    "a"."cdp_user_id" as "said_user_id",
+    "a"."cdp_email" as "said_email",
+    "a"."cdp_phone" as "said_phone",
+    case when coalesce(lower(trim(cast("a"."status" as varchar))) in ('granted', 'yes') and try_cast("a"."said_at" as
+      timestamptz) <= "clock"."now", false) and try_cast("a"."said_at" as timestamptz) > ("clock"."now" + interval (-2)
+      year) then try_cast("a"."said_at" as timestamptz) end as granted_at,
+    case when not coalesce(lower(trim(cast("a"."status" as varchar))) in ('granted', 'yes') and try_cast("a"."said_at"
+      as timestamptz) <= "clock"."now", false) then coalesce(try_cast("a"."said_at" as timestamptz), timestamptz
+      '9999-12-31T00:00:00Z') end as denied_at,
+    try_cast("a"."loaded_at" as timestamptz) as seen_at
+  from "answers_attributed" as a
+  cross join "now_clock" as clock
+),
+-- what was said of each email alone (one row a value)
+"now_said_of_email" as (
+  select "said_email" as value, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "now_answers"
+  where purpose = 'news' and "said_email" is not null
+  group by "said_email"
+),
+-- what was said of whole people: the last yes and the last no (one row a profile)
+"now_said" as (
+  select profile_id, max(granted_at) as granted_at, max(denied_at) as denied_at
+  from "now_answers"
+  where purpose = 'news'
+  and profile_id is not null
+  and "said_email" is null
+  group by profile_id
+),
+-- those of them without a yes that no later no revokes
+"refused" as (
+  select people.seq
+  from "people" as people
+  left join "_cdp"."b0_customer" as p on p.profile_id = people.profile_id
+  left join "now_said" as c on c.profile_id = p.profile_id
+  left join "now_said_of_email" as "v1" on "v1"."value" = case
+    when regexp_matches("p"."email", '^[!-?A-~]+@[!-?A-~]+$')
+      then lower("p"."email")
+    else nullif(regexp_extract(
+      nfc_normalize(lower(nfc_normalize(trim(regexp_replace(
+        "p"."email",
+        '[\pZ\p{Cc}\x{200b}\x{2060}\x{feff}]+', ' ', 'g'
+      ))))),
+      '^[^@ ]+@[^@ ]+$'
+    ), '')
+  end
+  where not (coalesce(greatest("c"."granted_at", "v1"."granted_at") > c.denied_at, greatest("c"."granted_at",
+    "v1"."granted_at") is not null)
+    and ("v1"."value" is null or coalesce("v1"."granted_at" > "v1"."denied_at", "v1"."granted_at" is not null)))
+)
+select fed.is_empty, fed.is_stale, r.refused
+from "now_fed" as fed
+cross join (
+  select count(*) as refused
+  from "refused"
+) as r

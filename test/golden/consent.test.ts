@@ -42,7 +42,9 @@ test('the SQL of consent and suppression is what it was, in every dialect', asyn
   for (const { type, dialect } of warehouses().values()) {
     const context = { project, dialect }
     const models = [compileSuppression(context), compileConsent(context, customer), compileSegments(context, customer)]
-    const { plan, counts, fresh, revoked } = statementsOf({ context, sync, schema: '_cdp', connector: mailchimp })
+    const of = { context, sync, schema: '_cdp', connector: mailchimp }
+    const { plan, counts, fresh, revoked, consents } = statementsOf(of)
+    const { allConsents } = statementsOf({ ...of, connector: { ...mailchimp, delivers: () => 'whole' } })
     const statements = [
       suppressStatement(context, customer),
       ...models.flatMap((model) => model?.steps ?? []).flatMap((step) => ('statement' in step ? [step.statement] : [])),
@@ -50,6 +52,7 @@ test('the SQL of consent and suppression is what it was, in every dialect', asyn
       counts,
       fresh,
       revoked,
+      ...[consents, allConsents].flatMap((one) => one ?? []),
     ]
     const printed = statements.map((one: { readonly name: string; readonly reason: string; readonly sql: Sql }) =>
       printStatement(one, dialect),

@@ -2,11 +2,12 @@
 with
 -- every sync that ever ran (one row a sync)
 "found" as (
-  select sync_id as sync from "_cdp"."sync"
+  select sync_id as sync, table_suffix as suffix from "_cdp"."sync"
 ),
 -- each as a JSON array
 "written" as (
   select ('[' || (coalesce(cast(to_json(cast("f"."sync" as varchar)) as varchar), 'null'))
+    || ',' || (coalesce(cast(to_json(cast("f"."suffix" as varchar)) as varchar), 'null'))
     || ']') as line
   from "found" as f
 )

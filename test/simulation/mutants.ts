@@ -1,6 +1,6 @@
 import type { Flush, Ledger } from '../../src/sync/ledger.ts'
-import type { ModelWarehouse } from '../../src/sync/model-ledger.ts'
 import type { ModelSnapshot } from '../../src/sync/model-rows.ts'
+import type { ModelWarehouse } from '../../src/sync/model-warehouse.ts'
 import type { Setting } from './simulation.ts'
 
 /** A ledger in which one rule of the protocol is broken. */
@@ -88,6 +88,26 @@ export const MUTANTS: readonly Mutant[] = [
     change: (ledger, warehouse) => keepingPlans(ledger, warehouse, new Map(), () => -1),
   },
   {
+    name: 'whoever withdraws while a plan is sent is sent all the same',
+    change: (ledger) => ({
+      ...over(ledger),
+      consents: async (lease, lo, hi) => {
+        const now = await ledger.consents(lease, lo, hi)
+        return now && { ...now, refused: new Set() }
+      },
+    }),
+  },
+  {
+    name: 'a whole is replaced with people in it who have withdrawn',
+    change: (ledger) => ({
+      ...over(ledger),
+      allConsents: async (lease) => {
+        const now = await ledger.allConsents(lease)
+        return now && { ...now, refused: 0 }
+      },
+    }),
+  },
+  {
     name: 'a rebase asks of no row what it was acknowledged as',
     change: (ledger, warehouse) => ({
       ...over(ledger),
@@ -119,6 +139,8 @@ function over(ledger: Ledger): Ledger {
     desired: (lease) => ledger.desired(lease),
     hasFreshSuppressions: () => ledger.hasFreshSuppressions(),
     revoked: (lease, lo, hi) => ledger.revoked(lease, lo, hi),
+    consents: (lease, lo, hi) => ledger.consents(lease, lo, hi),
+    allConsents: (lease) => ledger.allConsents(lease),
     flush: (lease, flush) => ledger.flush(lease, flush),
     confess: (lease, rows) => ledger.confess(lease, rows),
     merge: (lease) => ledger.merge(lease),
@@ -129,6 +151,8 @@ function over(ledger: Ledger): Ledger {
     surrender: (lease, event) => ledger.surrender(lease, event),
     discard: () => ledger.discard(),
     keep: () => ledger.keep(),
+    stands: (kept) => ledger.stands(kept),
+    survey: (lease, keys) => ledger.survey(lease, keys),
     adopt: (lease, kept) => ledger.adopt(lease, kept),
   }
 }

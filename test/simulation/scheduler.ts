@@ -1,3 +1,4 @@
+import { nextTick } from 'node:process'
 import type { Clock } from '../../src/world.ts'
 import type { Dice } from './random.ts'
 
@@ -101,8 +102,8 @@ export class Scheduler {
     const operation = ready.find((op) => op.kind === 'socket' && op.queued + 3 < this.now) ?? this.#dice.pick(ready)
     process.operations.splice(process.operations.indexOf(operation), 1)
     await operation.run()
-    // Everything that follows from it happens before the next tick.
-    await new Promise(setImmediate)
+    // Everything that follows from it happens before the next tick: a callback of `nextTick` comes after all promises.
+    await new Promise<void>((resolve) => nextTick(resolve))
   }
 
   /** The next tick at which anything can move, at least the next. */

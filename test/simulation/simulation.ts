@@ -1,13 +1,15 @@
-import type { Json } from '../../src/connectors/connector.ts'
+import type { Channel, Json } from '../../src/connectors/connector.ts'
 import { planSync, sendSync } from '../../src/sync/engine.ts'
 import type { SyncJob } from '../../src/sync/job.ts'
 import type { Ledger } from '../../src/sync/ledger.ts'
-import { ModelLedger, type ModelWarehouse, modelWarehouse } from '../../src/sync/model-ledger.ts'
+import { ModelLedger } from '../../src/sync/model-ledger.ts'
 import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
+import { type ModelWarehouse, modelWarehouse } from '../../src/sync/model-warehouse.ts'
 import { Pace } from '../../src/sync/pace.ts'
 import { Dice } from './random.ts'
 import { type Process, Scheduler } from './scheduler.ts'
 import { Vendor } from './vendor.ts'
+import { Withdrawals } from './withdrawals.ts'
 
 /** Figures in ticks (seconds). */
 export interface Setting {
@@ -34,6 +36,8 @@ export interface Place {
   changed(rows: readonly ModelRow[]): Promise<void>
   /** May `fields` of the sync that it was opened with change while no run is at work? */
   readonly remaps?: boolean
+  /** What the source of consents says, where people can be asked while a plan is sent. */
+  readonly feed?: ModelWarehouse['feed']
 }
 
 export interface Result {
@@ -75,6 +79,8 @@ class Simulation {
   readonly #nameless = new Set<string>()
   /** People who may not be contacted: wherever they were sent, they must be taken out. */
   readonly #barred = new Set<string>()
+  /** People who take their consents back at any moment; undefined where the sync asks nobody. */
+  #withdrawals: Withdrawals | undefined
   #place: Place | undefined
   #started = 0
   #crashes = 0
@@ -103,7 +109,8 @@ class Simulation {
       matchFields: new Set(['v']),
       leave: 'remove',
       withdraws: true,
-      asks: false,
+      // The seeds that failed once are none of these: they stay what they were.
+      asks: seed % 5 === 0,
       withdraw: 'withdraw',
     }
     if (kind !== 'whole') for (const key of this.#keys()) if (this.dice.chance(0.08)) this.#vendor.poison.add(key)
@@ -113,6 +120,7 @@ class Simulation {
   async open(open: OpenPlace): Promise<void> {
     for (let i = 0; i < 8; i++) this.#edit()
     this.#place = await open(this.#sync, this.#scheduler, () => this.#rows())
+    if (this.#sync.asks && this.#place.feed) this.#withdrawals = new Withdrawals(this.#place.feed)
     await this.#place.changed(this.#rows())
   }
 
@@ -122,6 +130,7 @@ class Simulation {
     for (let step = 0; step < steps; step++) {
       this.#tick()
       this.#remap()
+      this.#withdraw()
       if (dice.chance(0.15)) {
         this.#edit()
         await this.#place?.changed(this.#rows())
@@ -142,8 +151,10 @@ class Simulation {
   /** Runs end, late requests land, and three runs follow in which nothing goes wrong. */
   async settle(): Promise<void> {
     await this.#drain()
-    const isEmpty = [...this.#values.keys()].every((key) => this.#barred.has(key))
+    for (const what of ['isEmpty', 'isStale'] as const) this.#withdrawals?.feed(what, false)
+    const isEmpty = [...this.#values.keys()].every((key) => this.#isBarred(key))
     if (isEmpty) this.#barred.clear()
+    if (isEmpty) this.#withdrawals?.clear()
     if (this.#values.size === 0) this.#values.set('k0', `v${++this.#version}`)
     await this.#place?.changed(this.#rows())
     for (let run = 1; run <= 3; run++) {
@@ -167,7 +178,7 @@ class Simulation {
   #compare(): void {
     const { rows, violations } = this.#vendor
     for (const [key, value] of this.#values) {
-      if (this.#barred.has(key)) {
+      if (this.#isBarred(key)) {
         if (rows.has(key)) violations.push(`${key} may not be contacted and is there`)
         continue
       }
@@ -201,11 +212,22 @@ class Simulation {
     this.#sync.fields = this.#remaps.pick([[v], [v, w], [w, v], [v, { ...w, onNull: 'clear' }]])
   }
 
+  #isBarred(key: string): boolean {
+    return this.#barred.has(key) || this.#withdrawals?.has(key) === true
+  }
+
+  #withdraw(): void {
+    if (this.#withdrawals === undefined || !this.#remaps.chance(0.1)) return
+    if (this.#remaps.chance(0.9)) this.#withdrawals.flip(this.#remaps.pick(this.#keys()))
+    else this.#withdrawals.feed(this.#remaps.pick(['isEmpty', 'isStale'] as const), this.#remaps.chance(0.3))
+  }
+
   #rows(): readonly ModelRow[] {
     return [...this.#values].flatMap(([key, value]): ModelRow[] => {
       const values: Readonly<Record<string, Json>> = { v: value }
       const plain = { profileId: `p-${key}`, key: this.#nameless.has(key) ? undefined : { k: key }, values }
-      const row: ModelRow = this.#barred.has(key) ? { ...plain, barred: 'suppressed' } : plain
+      const barred = this.#barred.has(key) ? 'suppressed' : this.#isBarred(key) ? 'consent' : undefined
+      const row: ModelRow = barred ? { ...plain, barred } : plain
       return this.#doubled.has(key) ? [row, { ...plain, profileId: `q-${key}` }] : [row]
     })
   }
@@ -216,7 +238,8 @@ class Simulation {
     const name = `run-${++this.#started}`
     const offset = this.dice.below(1_000_000)
     this.#scheduler.start(name, async (process) => {
-      const job = this.#job(process, place.ledger(process), offset)
+      const ledger = place.ledger(process)
+      const job = this.#job(process, this.#withdrawals?.watched(name, ledger) ?? ledger, offset)
       try {
         const planned = await planSync(job)
         if (planned.kind === 'ready') this.#takeovers += 1
@@ -243,8 +266,9 @@ class Simulation {
       connector: { limits: () => ({ upsert: limit, remove: limit }) },
       account: {},
       into: {},
-      channel: this.#vendor.channel(process),
+      channel: this.#channel(process),
       ledger,
+      consent: this.#withdrawals && { purpose: 'news', source: 'answers', maxAge: '2 days' },
       settlesWithin: settles * 1000,
       pace: new Pace(clock),
       world: { clock, random: this.dice.next },
@@ -252,6 +276,32 @@ class Simulation {
       holder: process.name,
       isDead: () => false,
       timing: { lease: lease * 1000, margin: margin * 1000, windowRows: 2, windowMs: 2_000, wait: 5_000 },
+    }
+  }
+
+  /** The vendor, which complains of people who had withdrawn before their window began. */
+  #channel(process: Process): Channel<unknown> {
+    const channel = this.#vendor.channel(process)
+    const withdrawals = this.#withdrawals
+    if (withdrawals === undefined) return channel
+    const watch = (batch: Parameters<Withdrawals['violation']>[1]) => {
+      const violation = withdrawals.violation(process.name, batch)
+      if (violation !== undefined) this.#vendor.violations.push(violation)
+    }
+    const { replace } = channel
+    return {
+      ...channel,
+      send: (batch, into, slot) => {
+        watch(batch)
+        return channel.send(batch, into, slot)
+      },
+      ...(replace && {
+        replace: (rows, into) =>
+          replace(
+            watching(rows, (key) => watch([{ op: 'create', seq: 1, key }])),
+            into,
+          ),
+      }),
     }
   }
 
@@ -276,6 +326,15 @@ class Simulation {
   }
 }
 
+async function* watching(rows: AsyncIterable<WholeRow>, watch: (key: WholeRow['key']) => void) {
+  for await (const row of rows) {
+    watch(row.key)
+    yield row
+  }
+}
+
+type WholeRow = Parameters<NonNullable<Channel<unknown>['replace']>>[0] extends AsyncIterable<infer R> ? R : never
+
 const FOREIGN: readonly (readonly [string, string])[] = [
   ['f1', 'x'],
   ['f2', 'y'],
@@ -295,7 +354,8 @@ export function modelPlace(
     const timing = { lease: setting.lease * 1000, settlesWithin: setting.settles * 1000 }
     const ledger = change(new ModelLedger(warehouse, sync, timing, 5), warehouse)
     const changed = async () => undefined
-    return { ledger: (process) => stepped(ledger, scheduler, process), changed, remaps: true }
+    const { feed } = warehouse
+    return { ledger: (process) => stepped(ledger, scheduler, process), changed, remaps: true, feed }
   }
 }
 
@@ -325,11 +385,14 @@ export function stepped(
     recover: (lease) => step(() => ledger.recover(lease)),
     standing: () => step(() => ledger.standing()),
     acknowledge: () => step(() => ledger.acknowledge()),
+    survey: (lease, keys) => step(() => ledger.survey(lease, keys)),
     plan: (lease, max, how) => step(() => ledger.plan(lease, max, how)),
     changes: (lease) => pages(() => ledger.changes(lease)),
     desired: (lease) => pages(() => ledger.desired(lease)),
     hasFreshSuppressions: () => step(() => ledger.hasFreshSuppressions()),
     revoked: (lease, lo, hi) => step(() => ledger.revoked(lease, lo, hi)),
+    consents: (lease, lo, hi) => step(() => ledger.consents(lease, lo, hi)),
+    allConsents: (lease) => step(() => ledger.allConsents(lease)),
     flush: (lease, flush) => step(() => ledger.flush(lease, flush)),
     confess: (lease, rows) => step(() => ledger.confess(lease, rows)),
     merge: (lease) => step(() => ledger.merge(lease)),
@@ -340,6 +403,7 @@ export function stepped(
     surrender: (lease, event) => step(() => ledger.surrender(lease, event)),
     discard: () => step(() => ledger.discard()),
     keep: () => step(() => ledger.keep()),
+    stands: (kept) => step(() => ledger.stands(kept)),
     adopt: (lease, kept) => step(() => ledger.adopt(lease, kept)),
   }
 }

@@ -1,41 +1,52 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { leaveText } from '../../src/compile/changes.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { counted } from '../support/counted.ts'
+import { ENGINES, type Engine } from './engines.ts'
 import { range } from './seeds.ts'
 import { type OpenPlace, SETTING, simulate, stepped } from './simulation.ts'
-import { openMemory, SqlPlace } from './sql-place.ts'
+import { SqlPlace } from './sql-place.ts'
 
-const SEEDS = Number(process.env.SQL_SEEDS ?? 30)
+/** So many everyday, by kind of warehouse: on a server a seed takes several times as long. */
+const EVERYDAY = { duckdb: 12, postgres: 3 } as const
 const FROM = Number(process.env.FROM ?? 1)
 
 /** Seeds that failed once: a holder that was fenced found its plan dropped, and told of a failure of the warehouse. */
 const FAILED_ONCE: readonly number[] = [49, 91, 93]
 
-let session: Session
 /** A seed may be asked twice. */
 let places = 0
-beforeAll(async () => {
-  session = await openMemory()
-})
-afterAll(() => session.close())
 
-test(`the same holds over the ledger in SQL, on a real DuckDB (${SEEDS} seeds)`, { timeout: 0 }, async () => {
-  const failing: string[] = []
-  for (const seed of [...FAILED_ONCE, ...range(FROM, SEEDS)]) {
-    const result = await simulate(seed, { open: duckdbPlace(seed), steps: 40 })
-    if (result.violations.length > 0) failing.push(`seed ${seed}: ${result.violations[0]}`)
-  }
-  counted('sql-simulation', { seeds: SEEDS, failing: failing.length })
-  expect(failing).toEqual([])
+describe.each(ENGINES)('on $title', (engine) => {
+  const seeds = Number(process.env.SQL_SEEDS ?? EVERYDAY[engine.type])
+  let warehouse: Awaited<ReturnType<Engine['start']>>
+  let session: Session
+  beforeAll(async () => {
+    warehouse = await engine.start()
+    session = await warehouse.open()
+  })
+  afterAll(async () => {
+    await session.close()
+    await warehouse.stop()
+  })
+
+  test(`the same holds over the ledger in SQL (${seeds} seeds)`, { timeout: 0 }, async () => {
+    const failing: string[] = []
+    for (const seed of [...(engine.type === 'duckdb' ? FAILED_ONCE : []), ...range(FROM, seeds)]) {
+      const result = await simulate(seed, { open: sqlPlace({ session, engine }, seed), steps: 40 })
+      if (result.violations.length > 0) failing.push(`seed ${seed}: ${result.violations[0]}`)
+    }
+    counted('sql-simulation', { [`seeds on ${engine.title}`]: seeds, failing: failing.length })
+    expect(failing).toEqual([])
+  })
 })
 
-function duckdbPlace(seed: number): OpenPlace {
+function sqlPlace(on: { readonly session: Session; readonly engine: Engine }, seed: number): OpenPlace {
   return async (sync, scheduler) => {
     const timing = { lease: SETTING.lease * 1000, settlesWithin: SETTING.settles * 1000 }
     const removes = sync.removes && !sync.whole
     const place = new SqlPlace(
-      session,
+      on,
       `s${seed}_${places++}`,
       {
         ...sync,

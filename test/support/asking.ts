@@ -1,10 +1,10 @@
+import { explain, identityBridges, identityDiff, identityShared } from '../../src/answers.ts'
 import type { BridgesReport } from '../../src/catalog/bridges.ts'
 import type { IdentityDiff } from '../../src/catalog/diff.ts'
 import type { Explanation } from '../../src/catalog/explain.ts'
 import type { SharedReport } from '../../src/catalog/shared.ts'
 import { openEnvironment } from '../../src/commands/world.ts'
 import type { Environment } from '../../src/environment.ts'
-import { explain, identityBridges, identityDiff, identityShared } from '../../src/pipeline.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { type Inline, inline } from './inline.ts'
@@ -47,7 +47,7 @@ export async function asking(files: Readonly<Record<string, string>>): Promise<A
 }
 
 /** The session of the test, which a command must not close: a database in memory would be gone. */
-function lasting(session: Session): Session {
+export function lasting(session: Session): Session {
   return new Proxy(session, {
     get: (target, name: keyof Session) => {
       if (name === 'close') return async () => undefined

@@ -89,6 +89,26 @@ export const sheet = defineConnector({
   delivers: (mode) => (mode === 'mirror' ? 'whole' : 'changes'),
 })
 
+/** A list that can be read, and from which rows can be taken. */
+export const list = defineConnector({
+  ...board,
+  name: 'list',
+  title: 'List',
+  leaves: [
+    { verb: 'tag', description: 'Tags it.', takes: 'text', stopsContact: false, deletes: false },
+    {
+      verb: 'take',
+      description: 'Takes it away.',
+      takes: 'nothing',
+      stopsContact: true,
+      deletes: false,
+      takesAway: true,
+    },
+  ],
+  reads: () => true,
+  place: () => 'the list',
+})
+
 /** DuckDB, and a warehouse that reads no local files and whose password is a secret. */
 export const registries: Registries = {
   warehouses: new Map<string, unknown>([
@@ -107,5 +127,6 @@ export const registries: Registries = {
     ['letters', letters],
     ['board', board],
     ['sheet', sheet],
+    ['list', list],
   ]) as unknown as Connectors,
 }

@@ -75,6 +75,26 @@ export function usedIdsNow(context: Context, entity: Entity): Sql {
     ) as used on used.anchor = coalesce(given.merged_into, given.anchor)`
 }
 
+/** (alias, profile_id): every id that was merged away, and the id in use that stands for it. */
+export function aliasesNow(context: Context, entity: Entity): Sql {
+  const changes = from(graphTable(context, entity, 'ids'))
+  return sql`
+    select gone.alias, used.profile_id
+    from (
+      select i.profile_id as alias, i.merged_into
+      from ${from(idsState(context, entity))} as i
+      left join ${changes} as c on c.anchor = i.anchor
+      where i.merged_into is not null and c.anchor is null
+      union all
+      select profile_id as alias, merged_into
+      from ${changes}
+      where merged_into is not null
+    ) as gone
+    join (
+      ${profileIdsNow(context, entity)}
+    ) as used on used.anchor = gone.merged_into`
+}
+
 /** (node_id, type, value, first_seen_at, last_seen_at, profile_id): every identifier of every profile. */
 export function membersNow(context: Context, entity: Entity): Sql {
   return sql`

@@ -1,4 +1,5 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DestinationError, type HttpRequest } from '../connector.ts'
 import { openFiles } from '../files.ts'
@@ -14,6 +15,7 @@ import { webhookVendor } from './webhook.ts'
 /** Starts the emulators that the destinations need. Destinations that share an account share its emulator. */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   const fresh = await enter(options.directory)
+  for (const destination of options.destinations) await follow(options.directory, destination)
   const opened = await openAll(options)
   const http = createFetch()
   const filesRoot = (destination: string) => join(options.directory, 'files', destination)
@@ -54,6 +56,18 @@ async function enter(directory: string): Promise<boolean> {
   for (const name of names.filter((one) => one.endsWith('.ndjson'))) await rm(join(directory, name))
   await rm(join(directory, 'files'), { recursive: true, force: true })
   return true
+}
+
+/** What is remembered of a destination under its former name is that of the new one, unless that has something already. */
+async function follow(directory: string, { name, was }: SandboxDestination): Promise<void> {
+  if (was === undefined) return
+  const places = [
+    [`${was}.ndjson`, `${name}.ndjson`],
+    [join('files', was), join('files', name)],
+  ] as const
+  for (const [before, now] of places)
+    if (existsSync(join(directory, before)) && !existsSync(join(directory, now)))
+      await rename(join(directory, before), join(directory, now))
 }
 
 /** One account at one vendor. */

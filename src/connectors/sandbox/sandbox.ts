@@ -44,6 +44,8 @@ export type Point = 'received' | 'applied' | 'answered'
 /** A destination as the sandbox stands in for it. */
 export interface SandboxDestination {
   readonly name: string
+  /** Its former name: what the emulated vendor remembers follows. */
+  readonly was?: string | undefined
   readonly type: string
   /** As the connector's `open` gets it. */
   readonly account: unknown

@@ -4,31 +4,19 @@ import { addBarred } from '../../../src/compile/barred.ts'
 import { compilePreview } from '../../../src/compile/preview.ts'
 import { suppressStatement } from '../../../src/compile/suppression.ts'
 import { Steps, sql } from '../../../src/sql/sql.ts'
-import { type Answer, mayContact, type Rules } from '../../support/consent-oracle.ts'
+import {
+  answerOf,
+  consentFiles,
+  MODELS,
+  RULES,
+  randomAnswers,
+  range,
+  type Words,
+} from '../../support/consent-answers.ts'
+import { type Answer, mayContact } from '../../support/consent-oracle.ts'
 import { diceOf } from '../../support/dice.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
-
-const RULES: Rules = { granted: ['yes', 'ok'], expiresAfter: 100 }
-const NOW = Date.parse('2026-03-01T12:00:00Z')
-
-const MODELS = `
-sources:
-  people: { file: people.csv, category: profile, key: id, identifiers: { user_id: id, email: [mail, second] }, columns: { id: { type: text } } }
-  answers: { file: answers.csv, category: consent, updated_at: said_at, identifiers: { user_id: user, email: mail }, columns: { user: { type: text }, mail: { type: text }, status: { type: text } } }
-entities: { customer: { identifiers: { user_id: {}, email: {} } } }
-traits:
-  customer:
-    id: { pick: id, from: [people] }
-    mail: { pick: mail, from: [people] }
-consent: { source: answers, status: status, purpose: why, granted: [yes, OK], expires_after: 100 days }
-purposes:
-  news: { basis: consent }
-  sms: { basis: consent }
-  service: { basis: contract }
-segments:
-  reached: { where: id is not null, purpose: news, limit: { rows: 5 } }
-`
 
 const opened: Inline[] = []
 afterAll(() => Promise.all(opened.map((one) => one.close())))
@@ -44,20 +32,7 @@ interface Place {
 async function placeOf(people: number, answers: readonly Answer[]): Promise<Place> {
   const made = await inline({
     'models/models.yaml': MODELS,
-    'people.csv': csv(
-      'id,mail,second',
-      range(people).map((id) => [`u${id}`, `M${id}@X.example`, `s${id}@x.example`]),
-    ),
-    'answers.csv': csv(
-      'user,mail,why,status,said_at',
-      answers.map(({ names, purpose, status, at }) => [
-        names.user_id ?? '',
-        names.email ?? '',
-        purpose,
-        status ?? '',
-        at === null ? '' : new Date(NOW + at * 86_400_000).toISOString(),
-      ]),
-    ),
+    ...consentFiles(people, answers),
   })
   opened.push(made)
   const build = await made.run()
@@ -86,21 +61,6 @@ async function allowedIn(
   await session.script([{ statement, tokens: { b: build } }])
   return (await tableOf(session, table, ['id'])).map(([id]) => id ?? '')
 }
-
-function csv(header: string, rows: readonly (readonly string[])[]): string {
-  return `${[header, ...rows.map((row) => row.join(','))].join('\n')}\n`
-}
-
-function range(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index)
-}
-
-type Words = readonly [
-  names: 'user' | 'mail' | 'second' | 'both',
-  status: string | null,
-  at: number | null,
-  purpose?: string,
-]
 
 /** What was said, and who may then be contacted: by address, by user id, and as a whole person (a segment). */
 const CASES: readonly (readonly [
@@ -217,13 +177,6 @@ const CASES: readonly (readonly [
   ['yes of both together', [['both', 'yes', -9]], true, true, true],
 ]
 
-function answerOf(person: number, [names, status, at, purpose = 'news']: Words): Answer {
-  const user = { user_id: `u${person}` }
-  const mail = { email: `m${person}@x.example` }
-  const named = { user, mail, second: { email: `s${person}@x.example` }, both: { ...user, ...mail } }
-  return { person, names: named[names], purpose, status, at }
-}
-
 const said = CASES.flatMap(([, words], person) => words.map((one) => answerOf(person, one)))
 
 describe('who may be contacted', () => {
@@ -268,19 +221,8 @@ describe('who may be contacted', () => {
 })
 
 test('random answers give what the oracle says', async () => {
-  const dice = diceOf(20_261_101)
-  const pick = <T>(items: readonly T[]) => items[dice(items.length)] as T
   const people = 250
-  const answers = range(people).flatMap((person) =>
-    range(dice(6)).map(() =>
-      answerOf(person, [
-        pick(['user', 'mail', 'second', 'both'] as const),
-        pick(['yes', 'yes', 'OK', 'no', 'perhaps', null]),
-        pick([-200, -100, -30, -20, -20, -10, -10, -1, 0, 3, null]),
-        pick(['news', 'news', 'news', 'sms']),
-      ]),
-    ),
-  )
+  const answers = randomAnswers(people, diceOf(20_261_101))
   const place = await placeOf(people, answers)
   const mine = (purpose: string) => answers.filter((one) => one.purpose === purpose)
   const ways = [

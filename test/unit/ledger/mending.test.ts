@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { sinceOf } from '../../../src/commands/log.ts'
 import { openEnvironment } from '../../../src/commands/world.ts'
-import { tableSuffix } from '../../../src/compile/ledger-tables.ts'
+import { STATE_VERSION, tableSuffix } from '../../../src/compile/ledger-tables.ts'
 import { resetState, showState } from '../../../src/ledger-reset.ts'
 import { log, retry, unlock } from '../../../src/mending.ts'
 import { type Copy, emptyFolder } from '../../support/cli.ts'
@@ -209,7 +209,10 @@ test('a time since when is counted back from now, or given', () => {
 describe('the state', () => {
   test('shows what the ledger holds of each sync', async () => {
     const { schema, made, syncs } = await mending(await refused(), showState, [])
-    expect({ schema, made }).toMatchObject({ schema: '_cdp_sandbox', made: { version: 2, target: 'local' } })
+    expect({ schema, made }).toMatchObject({
+      schema: '_cdp_sandbox',
+      made: { version: STATE_VERSION, target: 'local' },
+    })
     const readers = syncs.find(({ name }) => name === SYNC)
     expect(readers).toMatchObject({
       rows: { refused: 1, quarantined: 0 },

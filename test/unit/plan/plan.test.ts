@@ -198,11 +198,19 @@ test('a plan is stale as soon as anything moved, and then nothing is published o
   expect(await refused()).toContain('The project has changed since the plan was made.')
   await writeFile(path, `# a remark\n\n${text.replace('spent >= 300', '"spent >= 300"')}`)
 
-  // What was refused took leases: to whoever applies, each was a run of another.
-  expect(await refused()).toMatch(/"\w+" was sent by another run since the plan was made/)
+  const fence = "where sync_id = 'vips_to_crm'"
+  await meddle(shop, `update _cdp_sandbox.sync set fence = fence + 1 ${fence}`)
+  expect(await refused()).toContain('"vips_to_crm" was sent by another run since the plan was made')
+  await meddle(shop, `update _cdp_sandbox.sync set fence = fence - 1 ${fence}`)
+
+  // What was refused so often took no lease: the plan is as good as when it was made.
+  const applied = await applying(shop, file)
+  expect(applied.report).toMatchObject({ exit_code: 0, status: 'ok' })
+  expect(held(applied)).toEqual(await expected(shop))
+  const again = fileOf((await planning(shop)).report)
   await runInSandbox(shop)
   before.splice(0, 2, await published(shop), await journals(shop))
-  expect(await refused()).toContain('Another build was published since the plan was made, by run ')
+  expect(await refused(again)).toContain('Another build was published since the plan was made, by run ')
 })
 
 test('a project that was only written otherwise is the one that was planned', async () => {
@@ -232,17 +240,20 @@ describe('guards', () => {
     })
     const file = fileOf(report)
     expect(file.blocked).toBe(true)
+    const before = [await published(shop), await journals(shop)]
     const stopped = await applying(shop, file)
-    expect(stopped.report).toMatchObject({ exit_code: 4, status: 'blocked' })
-    expect(held(stopped).newsletter).not.toEqual({})
-    const again = fileOf((await planning(shop)).report)
-    const overridden = await applying(shop, again, true)
+    expect(stopped.report).toMatchObject({ exit_code: 4, status: 'blocked', syncs: [] })
+    expect(problems(stopped.report)).toEqual([
+      expect.stringMatching(/^sync\/guard: "readers_to_newsletter" was not sent. The audience is empty/),
+    ])
+    expect([await published(shop), await journals(shop)]).toEqual(before)
+    const overridden = await applying(shop, file, true)
     expect(overridden.report).toMatchObject({ exit_code: 0, status: 'ok' })
     expect(held(overridden).newsletter).toEqual({})
     const events =
       "select detail from _cdp_sandbox.run_event where sync_id = 'readers_to_newsletter' and event = 'done' order by happened_at desc limit 1"
     expect(await ask(events, warehouseOf(shop))).toEqual([
-      { detail: expect.stringMatching(`^overridden by ${again.plan_id}: empty_audience: The audience is empty`) },
+      { detail: expect.stringMatching(`^overridden by ${file.plan_id}: empty_audience: The audience is empty`) },
     ])
   })
 

@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { run } from '../../../src/pipeline.ts'
 import { duckdb } from '../../../src/warehouses/duckdb.ts'
-import { ask } from '../../support/database.ts'
-import { edit, filledShop, inSandbox, type SandboxRun, warehouseOf } from '../../support/small-shop.ts'
+import { ask, tell } from '../../support/database.ts'
+import { edit, filledShop, inSandbox, runInSandbox, type SandboxRun, warehouseOf } from '../../support/small-shop.ts'
 import { written } from '../../support/written.ts'
 
 const filled = filledShop()
@@ -80,4 +80,24 @@ test('where nothing is due nothing is built', async () => {
   expect(new Set(Object.values(statuses(done)))).toEqual(new Set(['not_due']))
   expect(done.calls).toEqual([])
   expect(await builds()).toEqual(before)
+})
+
+test('a destination that has asked to be left alone is not due before its time, by the clock of the warehouse', async () => {
+  const shop = await filled()
+  const postponed = (minutes: number) =>
+    tell(
+      `update _cdp_sandbox.run_event
+       set counts = '{"postponed":3600}', event = 'partial', happened_at = now() - interval '${minutes} minutes'
+       where sync_id = 'vips_to_crm' and event <> 'claimed'`,
+      warehouseOf(shop),
+    )
+  await postponed(50)
+  const early = await runDue(shop)
+  expect(statuses(early)).toMatchObject({ vips_to_crm: 'not_due', quiet_to_hook: 'ok' })
+  // However it was asked, the report has the order of the project.
+  const names = Object.keys(statuses(early))
+  expect(names).toEqual((await runInSandbox(await filled())).report.syncs.map(({ name }) => name))
+
+  await postponed(61)
+  expect(statuses(await runDue(shop))).toMatchObject({ vips_to_crm: 'ok' })
 })

@@ -2,11 +2,61 @@ import { describe, expect, test } from 'vitest'
 import { type Change, DestinationError, NetworkError, type Receipt } from '../../../src/connectors/connector.ts'
 import { draftSync } from '../../../src/sync/draft.ts'
 import { abandonSync, planSync, sendSync } from '../../../src/sync/engine.ts'
+import { TIMING } from '../../../src/sync/job.ts'
+import type { Claimed } from '../../../src/sync/ledger.ts'
 import { Pace } from '../../../src/sync/pace.ts'
 import { Timeline } from '../../support/timeline.ts'
 import { Bench, LIMIT, people } from './harness.ts'
 
 const HOUR = 3_600_000
+
+test('a run that was overtaken leaves its plan to the one that took over', async () => {
+  const bench = new Bench()
+  bench.audience(people(200))
+  const { ledger } = bench.job()
+  let taken: Claimed | undefined
+  bench.answer = async (batch, request) => {
+    // By then the first window is written down.
+    if (request === 15)
+      taken = await ledger.claim({ runId: 'other', holder: 'other', dead: bench.warehouse.lease.holder ?? undefined })
+    return bench.take(batch)
+  }
+  expect(await bench.run({ timing: { ...TIMING, windowRows: 10 } })).toMatchObject({ status: 'partial' })
+  if (taken?.kind !== 'held') throw new Error('the lease was not taken')
+  await ledger.recover(taken.lease)
+  const states = [...bench.vendor.keys()].map((key) => bench.row(key)?.state)
+  expect(states.length).toBeGreaterThan(100)
+  expect(states.filter((state) => state !== 'synced' && state !== 'unknown')).toEqual([])
+})
+
+test.each([false, true])('what a request may change is declared before it starts (whole: %s)', async (whole) => {
+  const bench = new Bench({ whole })
+  bench.audience(people(3))
+  let declared = 0
+  bench.answer = () => {
+    declared = Math.max(0, ...bench.warehouse.acks.map(({ kind, seq_hi }) => (kind === 'intent' ? (seq_hi ?? 0) : 0)))
+    return undefined
+  }
+  await bench.run()
+  expect(declared).toBe(3)
+})
+
+test('creations wait until the removals before them are answered: one may free what the other needs', async () => {
+  const bench = new Bench()
+  bench.audience(people(4))
+  await bench.run()
+  const seen: string[] = []
+  bench.answer = async (batch) => {
+    seen.push(`${batch[0]?.op} begins`)
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate)
+    seen.push(`${batch[0]?.op} ends`)
+    return bench.take(batch)
+  }
+  const { k3: _, ...others } = people(4)
+  bench.audience({ ...others, fresh: 'a' })
+  await bench.run()
+  expect(seen).toEqual(['remove begins', 'remove ends', 'create begins', 'create ends'])
+})
 
 describe('what is sent', () => {
   test('the first run creates everybody, the second sends nothing', async () => {
@@ -333,6 +383,8 @@ describe('what goes wrong on the way', () => {
     const outcome = await bench.run()
     expect(outcome).toMatchObject({ status: 'partial', written: 10, again: 30, retries: 0 })
     expect(outcome.next_eligible_at).toBe(new Date(from + 3_600_000).toISOString())
+    // For `run --due`, which compares with the clock of the warehouse.
+    expect(bench.warehouse.events.at(-1)?.counts).toMatchObject({ postponed: 3_600 })
     expect(outcome.diagnostics).toMatchObject([
       {
         code: 'destination/throttled',
@@ -607,6 +659,29 @@ describe('asynchronous jobs', () => {
     bench.audience(people(3))
     expect(await bench.run({ channel })).toMatchObject({ written: 3, accepted: 0 })
   })
+
+  test.each([
+    [0, 3, 0],
+    [30_000, 3, 0],
+    [600_000, 0, 3],
+  ])(
+    'a run that is to wait %i ms for a job of five minutes leaves %i rows with it',
+    async (wait, accepted, written) => {
+      const bench = new Bench()
+      accepting(bench)
+      const from = bench.clock.time
+      const channel = {
+        ...bench.channel,
+        poll: async () =>
+          bench.clock.time - from >= 300_000
+            ? ({ state: 'done', receipts: [].values() as never, rest: { outcome: 'written' } } as const)
+            : ({ state: 'running', after: 20_000 } as const),
+      }
+      bench.audience(people(3))
+      expect(await bench.run({ channel, wait })).toMatchObject({ status: 'ok', accepted, written })
+      expect(bench.clock.time - from).toBeLessThanOrEqual(Math.max(wait, 1))
+    },
+  )
 
   test('the rows of a lost job are unknown', async () => {
     const bench = new Bench()

@@ -11,6 +11,7 @@ const NOTHING: PlanCounts = {
   removes: 0,
   withdraws: 0,
   listed: 0,
+  strangers: 0,
   noConsent: 0,
   suppressed: 0,
   consents: undefined,

@@ -1,8 +1,9 @@
 import type { Change, Channel, Json, Limit, Receipt } from '../../../src/connectors/connector.ts'
 import { planSync, sendSync } from '../../../src/sync/engine.ts'
 import type { SyncJob, SyncOutcome } from '../../../src/sync/job.ts'
-import { ModelLedger, type ModelWarehouse, modelWarehouse } from '../../../src/sync/model-ledger.ts'
+import { ModelLedger } from '../../../src/sync/model-ledger.ts'
 import type { ModelRow, ModelSnapshot, ModelSync } from '../../../src/sync/model-rows.ts'
+import { type ModelWarehouse, modelWarehouse } from '../../../src/sync/model-warehouse.ts'
 import { Pace } from '../../../src/sync/pace.ts'
 import type { Clock } from '../../../src/world.ts'
 

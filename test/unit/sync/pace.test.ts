@@ -6,6 +6,8 @@ import type { Ack, Outcome } from '../../../src/sync/ledger.ts'
 import { type Lesson, Pace, RetryBudget } from '../../../src/sync/pace.ts'
 import { backoff } from '../../../src/sync/retry.ts'
 import { shape, withoutValues } from '../../../src/sync/shape.ts'
+import { cases } from '../../support/cases.ts'
+import { counted } from '../../support/counted.ts'
 import { LIMIT, TestClock } from './harness.ts'
 
 const stillWanted = async () => true
@@ -84,11 +86,11 @@ test('waits double up to a minute, with full jitter', () => {
 })
 
 test('bisection finds exactly the bad rows, in no more requests than promised', async () => {
-  const cases = fc
+  const batch = fc
     .integer({ min: 1, max: 300 })
     .chain((n) => fc.tuple(fc.constant(n), fc.uniqueArray(fc.nat(n - 1), { minLength: 1 })))
   await fc.assert(
-    fc.asyncProperty(cases, async ([n, bad]) => {
+    fc.asyncProperty(batch, async ([n, bad]) => {
       const isBad = new Set(bad)
       const found: number[] = []
       const good: number[] = []
@@ -110,8 +112,9 @@ test('bisection finds exactly the bad rows, in no more requests than promised', 
       const k = bad.length
       expect(requests).toBeLessThanOrEqual(2 * k * Math.log2(n / k) + 2 * k)
     }),
-    { seed: 7, numRuns: 1_000 },
+    { seed: 7, numRuns: cases(1_000) },
   )
+  counted('properties', { cases: cases(1_000) })
 })
 
 test('batches keep every row and its order, and hold to rows, bytes and partitions', () => {

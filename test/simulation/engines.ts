@@ -1,0 +1,70 @@
+import { from, type Sql, sql } from '../../src/sql/sql.ts'
+import { duckdb } from '../../src/warehouses/duckdb.ts'
+import type { Session } from '../../src/warehouses/warehouse.ts'
+import { connectTo, startPostgres } from '../support/postgres.ts'
+
+/** How a kind of warehouse is opened, and how tests set its clock and look into tables. */
+export interface Engine {
+  readonly type: 'duckdb' | 'postgres'
+  readonly title: string
+  /** A warehouse of this test alone; `open` gives a session on it. */
+  start(): Promise<{ open(): Promise<Session>; stop(): Promise<void> }>
+  /** Makes what `setClock` needs. */
+  createClock(schema: string): readonly Sql[]
+  /** From now on `clockOf(schema)()` gives this time. */
+  setClock(schema: string, time: Sql): Sql
+  /** All rows `t` as one JSON array; null for none. */
+  readonly rowsAsJson: Sql
+}
+
+export const DUCKDB: Engine = {
+  type: 'duckdb',
+  title: 'DuckDB',
+  async start() {
+    const open = () => duckdb.connect({ path: ':memory:', threads: 1 }, { directory: process.cwd(), mode: 'write' })
+    return { open, stop: async () => undefined }
+  },
+  createClock: () => [],
+  setClock: (schema, time) => sql`create or replace macro ${clockOf(schema)}() as ${time}`,
+  rowsAsJson: sql`to_json(list(t))`,
+}
+
+export const POSTGRES: Engine = {
+  type: 'postgres',
+  title: 'Postgres',
+  async start() {
+    const server = await startPostgres()
+    const database = await server.database()
+    return { open: () => connectTo(database), stop: () => server.stop() }
+  },
+  createClock: (schema) => [
+    sql`create table ${timeOf(schema)} as select timestamptz 'epoch' as at`,
+    sql`
+      create function ${clockOf(schema)}() returns timestamptz language sql stable
+      return (select at from ${timeOf(schema)})`,
+  ],
+  setClock: (schema, time) => sql`update ${timeOf(schema)} set at = ${time}`,
+  rowsAsJson: sql`json_agg(t)`,
+}
+
+/** Postgres with the server's own clock. */
+export const POSTGRES_NOW: Engine = {
+  ...POSTGRES,
+  createClock: (schema) => [
+    sql`
+      create function ${clockOf(schema)}() returns timestamptz language sql stable
+      return statement_timestamp()`,
+  ],
+  setClock: () => sql`select 1`,
+}
+
+export const ENGINES: readonly Engine[] = [DUCKDB, POSTGRES]
+
+/** The function that tells the time of a schema. */
+export function clockOf(schema: string): Sql {
+  return from({ schema, name: ['clock'] })
+}
+
+function timeOf(schema: string): Sql {
+  return from({ schema, name: ['clock_time'] })
+}
