@@ -1,5 +1,5 @@
 import { from, type Sql, Steps, sql } from '../sql/sql.ts'
-import { idsState } from './identity/tables.ts'
+import { aliasesPublished } from './identity/overlay.ts'
 import type { ExpectedOf } from './ledger-expected.ts'
 import { isMine } from './ledger-merge.ts'
 
@@ -15,10 +15,7 @@ export function movesQuery({ context, sync, tables, compare }: ExpectedOf): Sql 
   steps.add(
     'aliases',
     'ids that were merged away → the id in use (one row an alias)',
-    sql`
-      select stale.profile_id as alias, used.profile_id
-      from ${from(idsState(context, entity))} as stale
-      join ${from(idsState(context, entity))} as used on used.anchor = stale.merged_into`,
+    aliasesPublished(context, entity),
   )
   steps.add(
     'ranked',

@@ -75,7 +75,16 @@ export function usedIdsNow(context: Context, entity: Entity): Sql {
     ) as used on used.anchor = coalesce(given.merged_into, given.anchor)`
 }
 
-/** (alias, profile_id): every id that was merged away, and the id in use that stands for it. */
+/** (alias, profile_id): every id that was merged away, and the id in use that stands for it, as they are published. */
+export function aliasesPublished(context: Context, entity: Entity): Sql {
+  const ids = from(idsState(context, entity))
+  return sql`
+    select stale.profile_id as alias, used.profile_id
+    from ${ids} as stale
+    join ${ids} as used on used.anchor = stale.merged_into`
+}
+
+/** The same with the build's changes. */
 export function aliasesNow(context: Context, entity: Entity): Sql {
   const changes = from(graphTable(context, entity, 'ids'))
   return sql`

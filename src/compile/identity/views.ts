@@ -3,6 +3,7 @@ import { column, from, join, type Sql, sql, text, unionAll } from '../../sql/sql
 import type { Context } from '../context.ts'
 import { identifierColumns } from '../rows.ts'
 import { type Graph, graphOf } from './evidence.ts'
+import { aliasesPublished } from './overlay.ts'
 import {
   attributesTable,
   graphState,
@@ -39,10 +40,7 @@ export function graphViews(context: Context, entity: Entity): readonly View[] {
     view(
       'aliases',
       'an id that was merged away → the id in use; one join resolves a stale id',
-      sql`
-        select stale.profile_id as alias, used.profile_id
-        from ${from(idsState(context, entity))} as stale
-        join ${from(idsState(context, entity))} as used on used.anchor = stale.merged_into`,
+      aliasesPublished(context, entity),
     ),
     view('refused_edges', 'what would have joined two identifiers, and why it did not', refused(context, graph)),
     ...(entity.of === undefined
