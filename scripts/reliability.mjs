@@ -1,6 +1,7 @@
-// npm run reliability -- [<part> …] [--seeds N] [--histories N] [--sql-seeds N] [--every N] [--rounds N]: runs what shows
-// that nothing is lost, and writes what was run, how much of it and when into docs/reliability.md. Parts that are not named keep what
-// was measured before.
+// npm run reliability -- [<part> …] [--seeds N] [--from N] [--histories N] [--sql-seeds N] [--every N] [--rounds N]: runs
+// what shows that nothing is lost, and writes what was run, how much of it and when into docs/reliability.md. Parts that
+// are not named keep what was measured before. `--from` goes on with the simulation of the same commit at a later seed,
+// and adds to its figures.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -11,6 +12,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: 'string', default: '20000' },
+    from: { type: 'string', default: '1' },
     histories: { type: 'string', default: '1000' },
     'sql-seeds': { type: 'string', default: '500' },
     every: { type: 'string', default: '1' },
@@ -21,8 +23,9 @@ const { values, positionals } = parseArgs({
 const PARTS = {
   simulation: {
     title: 'Simulation of the engine (crashes, freezes, overlaps, faults, edits) over the plain ledger',
-    how: () => `npm run simulate -- --seeds ${values.seeds}`,
-    shares: () => shared(Number(values.seeds), 'SEEDS', 'test/simulation/simulation.test.ts'),
+    how: () => `npm run simulate -- --seeds ${Number(values.from) - 1 + Number(values.seeds)}`,
+    shares: () => shared(Number(values.seeds), 'SEEDS', 'test/simulation/simulation.test.ts', Number(values.from)),
+    goesOn: () => values.from !== '1',
   },
   equality: {
     title: 'Random histories on the SQL ledger and on the plain one, compared after each step',
@@ -86,7 +89,7 @@ const unknown = wanted.filter((name) => !(name in PARTS))
 if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}: ${Object.keys(PARTS).join(', ')}`)
 
 for (const name of wanted) {
-  const result = await run(PARTS[name])
+  const result = added(name, await run(PARTS[name]))
   known[name] = { how: PARTS[name].how(), date: new Date().toISOString().slice(0, 10), commit: commit(), ...result }
   writeFileSync(STORE, `${JSON.stringify(known, null, 2)}\n`)
   writeFileSync('docs/reliability.md', page())
@@ -94,12 +97,12 @@ for (const name of wanted) {
 }
 
 /** Seeds or histories over as many processes as there are cores. */
-function shared(count, variable, file) {
+function shared(count, variable, file, first = 1) {
   const parts = Math.min(availableParallelism(), count)
   const each = Math.ceil(count / parts)
   return Array.from({ length: parts }, (_, part) => ({
     files: [file],
-    env: { FROM: String(1 + part * each), [variable]: String(Math.min(each, count - part * each)) },
+    env: { FROM: String(first + part * each), [variable]: String(Math.min(each, count - part * each)) },
   }))
 }
 
@@ -125,6 +128,21 @@ async function run({ shares }) {
     for (const [name, count] of Object.entries(JSON.parse(line).counts)) counts[name] = (counts[name] ?? 0) + count
   rmSync(folder, { recursive: true })
   return { exit: Math.max(...codes), seconds: Math.round((Date.now() - started) / 1000), counts }
+}
+
+/** A result with the figures of what was run before, where this run goes on with it. */
+function added(name, result) {
+  const before = known[name]
+  if (!PARTS[name].goesOn?.()) return result
+  if (before?.commit !== commit())
+    throw new Error(`what ran before --from was of ${before?.commit}, this is ${commit()}`)
+  const names = new Set([...Object.keys(before.counts), ...Object.keys(result.counts)])
+  const sum = (count) => (before.counts[count] ?? 0) + (result.counts[count] ?? 0)
+  return {
+    exit: Math.max(before.exit, result.exit),
+    seconds: before.seconds + result.seconds,
+    counts: Object.fromEntries([...names].map((count) => [count, sum(count)])),
+  }
 }
 
 function commit() {

@@ -170,13 +170,13 @@ function canonical(name: string, value: Json): string {
 }
 
 // A simulation hashes the same few texts over and over.
-const digests = new Map<string, string>()
+const digests = { md5: new Map<string, string>(), sha256: new Map<string, string>() }
 
 function digest(kind: 'md5' | 'sha256', text: string): string {
-  const known = digests.get(`${kind} ${text}`)
+  const known = digests[kind].get(text)
   if (known !== undefined) return known
-  if (digests.size > 100_000) digests.clear()
+  if (digests[kind].size > 100_000) digests[kind].clear()
   const made = createHash(kind).update(text).digest('hex')
-  digests.set(`${kind} ${text}`, made)
+  digests[kind].set(text, made)
   return made
 }

@@ -39,7 +39,7 @@ export class Pace {
   readonly #clock: Clock
   readonly #concurrency = new Concurrency()
   readonly #breaker = new Breaker()
-  readonly #slots: LimitFunction = pLimit(1)
+  #slots: LimitFunction | undefined
   /** When recent requests started, oldest first. */
   #starts: Ms[] = []
   #longest: Ms = 0
@@ -61,6 +61,7 @@ export class Pace {
    */
   async run<T>(turn: Turn, send: () => Promise<T>, lessonOf: (answer: T) => Lesson): Promise<T | undefined> {
     this.#concurrency.cap(turn.limit.inFlight)
+    this.#slots ??= pLimit(1)
     this.#slots.concurrency = this.#concurrency.allowed
     return this.#slots(async () => {
       const request = await this.#wait(turn)
@@ -99,7 +100,7 @@ export class Pace {
     const now = this.#clock.now()
     if (lesson === 'ok') this.#concurrency.succeeded()
     if (lesson === 'throttled' || lesson === 'overdue') this.#concurrency.overloaded(began, now)
-    this.#slots.concurrency = this.#concurrency.allowed
+    if (this.#slots) this.#slots.concurrency = this.#concurrency.allowed
     // Whoever asks us to slow down is there.
     const failed = lesson === 'unsaid' ? undefined : lesson === 'failed' || lesson === 'overdue'
     this.#breaker.answered(request, failed, now)

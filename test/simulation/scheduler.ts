@@ -102,8 +102,12 @@ export class Scheduler {
     const operation = ready.find((op) => op.kind === 'socket' && op.queued + 3 < this.now) ?? this.#dice.pick(ready)
     process.operations.splice(process.operations.indexOf(operation), 1)
     await operation.run()
-    // Everything that follows from it happens before the next tick: a callback of `nextTick` comes after all promises.
-    await new Promise<void>((resolve) => nextTick(resolve))
+    await this.rest()
+  }
+
+  /** Everything that follows by itself happens before the next tick: a callback of `nextTick` comes after all promises. */
+  rest(): Promise<void> {
+    return new Promise((resolve) => nextTick(resolve))
   }
 
   /** The next tick at which anything can move, at least the next. */

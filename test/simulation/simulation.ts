@@ -81,6 +81,8 @@ class Simulation {
   readonly #barred = new Set<string>()
   /** People who take their consents back at any moment; undefined where the sync asks nobody. */
   #withdrawals: Withdrawals | undefined
+  /** The audience, until the world changes. */
+  #audience: readonly ModelRow[] | undefined
   #place: Place | undefined
   #started = 0
   #crashes = 0
@@ -119,9 +121,9 @@ class Simulation {
 
   async open(open: OpenPlace): Promise<void> {
     for (let i = 0; i < 8; i++) this.#edit()
-    this.#place = await open(this.#sync, this.#scheduler, () => this.#rows())
+    this.#place = await open(this.#sync, this.#scheduler, () => (this.#audience ??= this.#rows()))
     if (this.#sync.asks && this.#place.feed) this.#withdrawals = new Withdrawals(this.#place.feed)
-    await this.#place.changed(this.#rows())
+    await this.#changed()
   }
 
   /** Everything goes wrong. */
@@ -133,7 +135,7 @@ class Simulation {
       this.#withdraw()
       if (dice.chance(0.15)) {
         this.#edit()
-        await this.#place?.changed(this.#rows())
+        await this.#changed()
       }
       if (this.#scheduler.processes.length < 3 && dice.chance(0.2)) await this.#start()
       const process = this.#scheduler.pick()
@@ -156,7 +158,7 @@ class Simulation {
     if (isEmpty) this.#barred.clear()
     if (isEmpty) this.#withdrawals?.clear()
     if (this.#values.size === 0) this.#values.set('k0', `v${++this.#version}`)
-    await this.#place?.changed(this.#rows())
+    await this.#changed()
     for (let run = 1; run <= 3; run++) {
       this.#scheduler.now += this.setting.lease + this.setting.settles + 1
       this.#vendor.tick(this.#scheduler.now)
@@ -204,6 +206,11 @@ class Simulation {
     else flip(draw < 0.95 ? this.#doubled : draw < 0.97 ? this.#nameless : this.#barred, key)
   }
 
+  async #changed(): Promise<void> {
+    this.#audience = this.#rows()
+    await this.#place?.changed(this.#audience)
+  }
+
   /** Fields are added, removed and moved between runs. What an earlier run has left is merged under the new ones. */
   #remap(): void {
     if (!this.#place?.remaps || this.#scheduler.processes.length > 0 || !this.#remaps.chance(0.3)) return
@@ -218,6 +225,7 @@ class Simulation {
 
   #withdraw(): void {
     if (this.#withdrawals === undefined || !this.#remaps.chance(0.1)) return
+    this.#audience = undefined
     if (this.#remaps.chance(0.9)) this.#withdrawals.flip(this.#remaps.pick(this.#keys()))
     else this.#withdrawals.feed(this.#remaps.pick(['isEmpty', 'isStale'] as const), this.#remaps.chance(0.3))
   }
@@ -248,7 +256,7 @@ class Simulation {
         this.#vendor.violations.push(`a run threw ${error instanceof Error ? error.stack : String(error)}`)
       }
     })
-    await new Promise(setImmediate)
+    await this.#scheduler.rest()
   }
 
   #job(process: Process, ledger: Ledger, offset: number): SyncJob {
@@ -363,13 +371,8 @@ export function modelPlace(
  * Every statement is a step of its process: others may come before it, and the process may never see its answer.
  * `before` is called when the step takes effect.
  */
-export function stepped(
-  ledger: Ledger,
-  scheduler: Scheduler,
-  process: Process,
-  before: () => Promise<void> = async () => undefined,
-): Ledger {
-  const step = <T>(act: () => Promise<T>) => scheduler.step(process, 'ledger', () => before().then(act))
+export function stepped(ledger: Ledger, scheduler: Scheduler, process: Process, before?: () => Promise<void>): Ledger {
+  const step = <T>(act: () => Promise<T>) => scheduler.step(process, 'ledger', before ? () => before().then(act) : act)
   async function* pages<T>(open: () => AsyncIterable<T>): AsyncGenerator<T> {
     const iterator = open()[Symbol.asyncIterator]()
     for (;;) {
