@@ -1,15 +1,19 @@
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './test/support/sequence.ts'
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
 export default defineConfig({
   test: {
-    // `npm run crash` takes its own files, which take too long for everyday.
-    include: process.env.CRASH ? ['test/crash/*.crash.ts'] : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    // `npm run crash` takes its own files, which take too long for everyday, and every point of those that are killed.
+    include: process.env.CRASH
+      ? ['test/crash/*.crash.ts', 'test/e2e/kill-*.test.ts']
+      : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
     globalSetup: ['test/support/build.ts', 'test/support/run-folder.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     // Files of one worker share the modules that they load: to load them anew for each took a quarter of the time.
     isolate: false,
+    sequence: { sequencer: LongestFirst },
   },
 })

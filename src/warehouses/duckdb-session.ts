@@ -1,7 +1,7 @@
 import type * as Driver from '@duckdb/node-api'
 import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
-import { type Bound, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
+import { type Bound, from, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
 import { cellOf } from './duckdb-cells.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
 import { readTable } from './duckdb-read.ts'
@@ -165,8 +165,21 @@ async function columnsOf(
   table: Table,
   tokens?: Tokens,
 ): Promise<ReadonlyMap<string, ValueType> | undefined> {
-  const result = await run(connection, {
-    name: `columns of ${nameOf(table, tokens)}`,
+  const name = `columns of ${nameOf(table, tokens)}`
+  const target = from({ schema: table.schema, name: [printName(table.name, tokens)] })
+  const described = await run(connection, { name, text: `describe ${print(target, duckdbDialect)}` }).catch(
+    () => undefined,
+  )
+  const result = described ?? (await listedColumns(connection, name, table, tokens))
+  const rows = await result.getRows()
+  if (rows.length === 0) return undefined
+  return new Map(rows.map(([column, type]) => [String(column), valueType(String(type))]))
+}
+
+/** What is not there, or is a view that stands no more. DuckDB binds every view of the database to answer this. */
+function listedColumns(connection: Driver.DuckDBConnection, name: string, table: Table, tokens?: Tokens) {
+  return run(connection, {
+    name,
     // In DuckDB a name has no case, quoted or not.
     text: `
       select column_name, data_type from duckdb_columns()
@@ -175,7 +188,4 @@ async function columnsOf(
       order by column_index`,
     values: { schema: table.schema, table: printName(table.name, tokens) },
   })
-  const rows = await result.getRows()
-  if (rows.length === 0) return undefined
-  return new Map(rows.map(([name, type]) => [String(name), valueType(String(type))]))
 }

@@ -138,7 +138,11 @@ const PRIMITIVES: readonly { readonly form: RegExp; readonly why: string }[] = [
   { form: /^use cdp_warehouse$/, why: 'names without a schema are meant there' },
   { form: /^set (global \w+|variable project) = '[^']*'$/, why: 'settings of the connection' },
   { form: /^(begin transaction( read only)?|commit|rollback)$/, why: 'the transaction around a script' },
-  { form: /^\s*select column_name, data_type from duckdb_columns\(\)/, why: 'the columns of a table' },
+  { form: /^describe "\w+"\."\w+"$/, why: 'the columns of a table' },
+  {
+    form: /^\s*select column_name, data_type from duckdb_columns\(\)/,
+    why: 'the columns of a table that may not be there',
+  },
   { form: /^(describe )?select \*\nfrom read_csv\(/, why: 'the columns of a source, which is not read for that' },
   {
     form: /^select count\(\*\)(, min\("\w+"\), max\("\w+"\), count\("\w+"\))? from "_cdp"\."\w+"$/,

@@ -1,10 +1,10 @@
-import { describe, expect } from 'vitest'
+import { describe } from 'vitest'
 import { ALWAYS, type Case, MERGE, survives } from '../support/kill.ts'
-import { changeBack, changeMuch, runInSandbox } from '../support/small-shop.ts'
+import { CHANGES } from '../support/stories.ts'
 
-const CHANGES: Readonly<Record<string, Case>> = {
-  'after the build, before the plan': { readers: 'old', point: { at: 'stage', stage: 'plan' } },
-  'after publishing, before anything is sent': { readers: 'new', point: { at: 'stage', stage: 'send' } },
+const POINTS: Readonly<Record<string, Case>> = {
+  'after the build, before the plan': { rare: true, readers: 'old', point: { at: 'stage', stage: 'plan' } },
+  'after publishing, before anything is sent': { rare: true, readers: 'new', point: { at: 'stage', stage: 'send' } },
   'once it is declared what may be sent': {
     readers: 'new',
     point: { at: 'after', statement: 'flush', sync: 'quiet_to_hook' },
@@ -26,6 +26,7 @@ const CHANGES: Readonly<Record<string, Case>> = {
     unknown: 'readers_to_newsletter',
   },
   'between the answer of Mailchimp to an update and the ack': {
+    rare: true,
     readers: 'new',
     point: { at: 'answered', host: 'api.mailchimp.com', request: '^PUT ', number: 2 },
     unknown: 'readers_to_newsletter',
@@ -36,6 +37,7 @@ const CHANGES: Readonly<Record<string, Case>> = {
     unknown: 'vips_to_crm',
   },
   'between the answer of Salesforce to the upsert and the ack': {
+    rare: true,
     readers: 'new',
     point: { at: 'answered', host: 'my.salesforce.com', request: '^PATCH .*/Contact/Ext_Id__c$' },
     unknown: 'vips_to_crm',
@@ -43,15 +45,5 @@ const CHANGES: Readonly<Record<string, Case>> = {
 }
 
 describe('a run with creations, updates and removals is killed', () => {
-  survives(
-    { ...ALWAYS, ...CHANGES },
-    {
-      before: async (directory) => {
-        const filled = await runInSandbox(directory)
-        expect(filled.report).toMatchObject({ status: 'ok', errors: [] })
-        await changeMuch(directory)
-      },
-      meanwhile: changeBack,
-    },
-  )
+  survives({ ...ALWAYS, ...POINTS }, CHANGES)
 })

@@ -1,6 +1,6 @@
 import { describe } from 'vitest'
 import { ALWAYS, type Case, survives } from '../support/kill.ts'
-import { changeMuch } from '../support/small-shop.ts'
+import { FIRST_FILL } from '../support/stories.ts'
 
 const FILL: Readonly<Record<string, Case>> = {
   'after Mailchimp added the list, before it answers': {
@@ -20,14 +20,9 @@ const FILL: Readonly<Record<string, Case>> = {
   },
 }
 
-/** The others of them are passed by the run with changes everyday, and all by `npm run crash`. */
-const POINTS = [
-  'after a webhook applied its second batch, before it answers',
-  'in the transaction that publishes',
-  'in the transaction of the final merge',
-] as const
+/** The run with changes is killed at these everyday. */
+const BOTH = Object.entries(ALWAYS).map(([name, point]): [string, Case] => [name, { ...point, rare: true }])
 
 describe('the first fill is killed', () => {
-  const some = Object.entries(ALWAYS).filter(([name]) => POINTS.some((point) => point === name))
-  survives({ ...Object.fromEntries(some), ...FILL }, { before: async () => undefined, meanwhile: changeMuch })
+  survives({ ...Object.fromEntries(BOTH), ...FILL }, FIRST_FILL)
 })

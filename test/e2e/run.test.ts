@@ -42,15 +42,6 @@ describe('the sample project', () => {
     expect(JSON.stringify(manifest)).not.toContain(sample.first.directory)
   })
 
-  test('sends nothing the second time, and prints one document and nothing else', async () => {
-    const outcome = await cdp(['run', '--sandbox', '--json'], { cwd: sample.directory })
-    expect(outcome).toMatchObject({ code: 0, stderr: '' })
-    const report = jsonOf(outcome) as Report
-    expect(done(report)).toEqual({})
-    expect(report.holdings).toEqual(first.holdings)
-    expect(report.segments.every(({ entered, left }) => entered === 0 && left === 0)).toBe(true)
-  })
-
   test('shows what is published, and what each sync holds', async () => {
     const status = jsonOf(await cdp(['status', '--sandbox', '--json'], { cwd: sample.directory })) as {
       published: { run_id: string }
@@ -81,9 +72,11 @@ describe('a small project', () => {
     return directory
   }
 
-  test('a dry run says what would be sent, and sends nothing', async () => {
+  test('a dry run says what would be sent, prints one document and nothing else, and sends nothing', async () => {
     const directory = await small()
-    const report = await run(directory, '--dry-run')
+    const outcome = await cdp(['run', '--sandbox', '--json', '--dry-run'], { cwd: directory })
+    expect(outcome).toMatchObject({ code: 0, stderr: '' })
+    const report = jsonOf(outcome) as Report
     expect(report).toMatchObject({ status: 'ok', exit_code: 0, dry_run: true })
     expect(report.syncs).toMatchObject([{ status: 'planned', creates: 3, written: 0, calls: 0 }])
     expect(done(await run(directory))).toEqual({ big_spenders_file: '+3 ~0 -0' })

@@ -46,6 +46,8 @@ describe('npx cdp run --sandbox, on the sample project', { timeout: 120_000 }, (
     for (const sync of report.syncs)
       expect(sync).toMatchObject({ status: 'ok', creates: 0, updates: 0, removes: 0, written: 0, calls: 0, again: 0 })
     expect(connections).toBe(0)
+    expect(report.holdings).toEqual(first.report.holdings)
+    expect(report.segments.every(({ entered, left }) => entered === 0 && left === 0)).toBe(true)
     expect(await journals(directory)).toEqual(before)
   })
 

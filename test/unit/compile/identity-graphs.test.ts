@@ -11,7 +11,7 @@ import { written } from '../../support/written.ts'
 
 const GRAPHS = 2_000
 /** Graphs that lie side by side in one build: their identifiers have nothing in common. */
-const SIDE_BY_SIDE = 100
+const SIDE_BY_SIDE = 250
 
 describe('random graphs', () => {
   test(`${GRAPHS} of them are partitioned as a union-find does it`, async () => {

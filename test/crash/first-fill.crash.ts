@@ -1,0 +1,4 @@
+import { mendsItself } from '../support/every-moment.ts'
+import { FIRST_FILL } from '../support/stories.ts'
+
+mendsItself('the first fill', FIRST_FILL)
