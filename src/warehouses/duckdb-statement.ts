@@ -16,6 +16,7 @@ export async function run(
   connection: Driver.DuckDBConnection,
   statement: Printed,
 ): Promise<Driver.DuckDBMaterializedResult> {
+  if (statement.values === undefined) return await runPlain(connection, statement)
   const prepared = await prepare(connection, statement)
   try {
     return await prepared.run()
@@ -23,6 +24,20 @@ export async function run(
     throw new StatementError(statement.name, statement.text, error)
   } finally {
     prepared.destroySync()
+  }
+}
+
+/** Without values nothing is gained by preparing, and a file whose types are found out would be read once more for it. */
+async function runPlain(
+  connection: Driver.DuckDBConnection,
+  { name, text }: Printed,
+): Promise<Driver.DuckDBMaterializedResult> {
+  try {
+    const { count } = await connection.extractStatements(text)
+    if (count !== 1) throw new Error(`these are ${count} statements`)
+    return await connection.run(text)
+  } catch (error) {
+    throw new StatementError(name, text, error)
   }
 }
 
@@ -55,15 +70,25 @@ export async function describe(
   driver: typeof Driver,
   text: string,
 ): Promise<readonly (readonly [name: string, type: string])[]> {
+  const described = await runPlain(connection, { name: 'describe', text: `describe ${text}` }).catch(() =>
+    describeWithNulls(connection, driver, text),
+  )
+  return (await described.getRows()).map(([name, type]) => [String(name), String(type)])
+}
+
+/** A query knows no column before its parameters have types. Throws what is wrong with the text, at its own lines. */
+async function describeWithNulls(
+  connection: Driver.DuckDBConnection,
+  driver: typeof Driver,
+  text: string,
+): Promise<Driver.DuckDBMaterializedResult> {
   const prepared = await parse(connection, { name: 'describe', text })
   try {
     if (prepared.statementType !== driver.StatementType.SELECT)
       throw new StatementError('describe', text, new Error('this is no query'))
     const names = Array.from({ length: prepared.parameterCount }, (_, at) => prepared.parameterName(at + 1))
     const values = Object.fromEntries(names.map((parameter) => [parameter, null]))
-    // A prepared statement knows no column before its parameters have types; `describe` binds them and runs nothing.
-    const result = await run(connection, { name: 'describe', text: `describe ${text}`, values })
-    return (await result.getRows()).map(([name, type]) => [String(name), String(type)])
+    return await run(connection, { name: 'describe', text: `describe ${text}`, values })
   } finally {
     prepared.destroySync()
   }
