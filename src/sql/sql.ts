@@ -250,8 +250,19 @@ function indentAfter(before: string, text: string): string {
   return line === -1 ? before : (/^ */.exec(text.slice(line + 1))?.[0] ?? '')
 }
 
-/** Takes the common indentation and the outer line breaks off a template. */
+/** A template is the same object each time, and is written hundreds of times in a run. */
+const dedented = new WeakMap<readonly string[], readonly string[]>()
+
 function dedent(strings: readonly string[]): readonly string[] {
+  const known = dedented.get(strings)
+  if (known !== undefined) return known
+  const made = withoutMargin(strings)
+  dedented.set(strings, made)
+  return made
+}
+
+/** Takes the common indentation and the outer line breaks off a template. */
+function withoutMargin(strings: readonly string[]): readonly string[] {
   const margins = strings.flatMap((text, index) => {
     const lines = text.split('\n').slice(1)
     // A line that is only blanks counts when a value follows on it.
