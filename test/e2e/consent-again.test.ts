@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Change } from '../../src/connectors/connector.ts'
@@ -8,6 +8,7 @@ import { run } from '../../src/pipeline.ts'
 import { apply, plan } from '../../src/plan.ts'
 import type { PlanFile } from '../../src/plan-report.ts'
 import type { Clock } from '../../src/world.ts'
+import { ALL } from '../support/all.ts'
 import { addresses, consentShop, type Said, sayAll } from '../support/consent-shop.ts'
 import { held, inSandbox, runInSandbox, smallShop } from '../support/small-shop.ts'
 
@@ -21,6 +22,8 @@ async function everybodySays(status: string): Promise<readonly Said[]> {
 function withdrawn(said: readonly Said[], emails: readonly string[]): readonly Said[] {
   return [...said, ...emails.map((email) => ({ email, status: 'no', at: '2026-10-20 09:00:00' }))]
 }
+
+const withoutConsents = (directory: string) => rm(join(directory, 'data/consents.csv'))
 
 type Ran = Awaited<ReturnType<typeof applied>>
 
@@ -66,6 +69,7 @@ describe('between a plan and its apply', () => {
 
   test.each([
     ['has no rows any more', (directory: string) => sayAll(directory, []), 'has no rows'],
+    ...(ALL ? ([['is gone', withoutConsents, 'could not be read']] as const) : []),
     [
       'is something else',
       (directory: string) => writeFile(join(directory, 'data/consents.csv'), 'a,b\n1,2\n'),

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { ALL } from '../support/all.ts'
 import { cdp, jsonOf } from '../support/cli.ts'
 import { ask } from '../support/database.ts'
 import { filledSample } from '../support/filled-sample.ts'
@@ -229,12 +230,14 @@ Largest
   6d6d9bf1-943d-3280-05e7-8f7a1116115c     9  938a74b3-458f-29c6-e1f8-2be34c36b989    10
   e21def27-9acc-c2c1-7fda-d82fb1ca79a0     8  e565d22c-3959-d3d9-555c-059a415680ee    10
 `)
-    const document = jsonOf(await cdp(['identity', 'diff', '--json'], { cwd: directory }))
-    expect(document).toMatchObject({ version: 1, command: 'identity diff', exit_code: 0, guard: [], errors: [] })
-
-    await writeFile(path, `${edited}    guard: { max_merge_rate: 0.01% }\n`)
-    const guarded = await said('identity', 'diff')
-    expect(guarded).toMatch(/^A guard stops "cdp run" here\n {2}\d+ of the 9,484 profiles of "customer" would merge/m)
+    // Everyday the tests of the diff itself stand for these.
+    if (ALL) {
+      const document = jsonOf(await cdp(['identity', 'diff', '--json'], { cwd: directory }))
+      expect(document).toMatchObject({ version: 1, command: 'identity diff', exit_code: 0, guard: [], errors: [] })
+      await writeFile(path, `${edited}    guard: { max_merge_rate: 0.01% }\n`)
+      const guarded = await said('identity', 'diff')
+      expect(guarded).toMatch(/^A guard stops "cdp run" here\n {2}\d+ of the 9,484 profiles of "customer" would merge/m)
+    }
     await writeFile(path, written)
     expect(await tables()).toEqual(before)
   })

@@ -8,13 +8,14 @@ import { ModelLedger } from '../../src/sync/model-ledger.ts'
 import type { ModelField, ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { type ModelWarehouse, modelWarehouse } from '../../src/sync/model-warehouse.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { ALL } from '../support/all.ts'
 import { counted } from '../support/counted.ts'
 import { ENGINES, type Engine } from './engines.ts'
 import { Dice } from './random.ts'
 import { type Answer, type PlainRow, plainRow, SqlPlace } from './sql-place.ts'
 
 /** So many everyday, by kind of warehouse: on a server a history takes several times as long. */
-const EVERYDAY = { duckdb: 50, postgres: 10 } as const
+const EVERYDAY = ALL ? { duckdb: 100, postgres: 15 } : { duckdb: 50, postgres: 10 }
 const FROM = Number(process.env.FROM ?? 1)
 const STEPS = Number(process.env.STEPS ?? 9)
 const DAY = 86_400_000

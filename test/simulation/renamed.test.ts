@@ -3,6 +3,7 @@ import type { Lease, Ledger, PlannedChange } from '../../src/sync/ledger.ts'
 import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { ALL } from '../support/all.ts'
 import { ENGINES, type Engine } from './engines.ts'
 import { SqlPlace } from './sql-place.ts'
 
@@ -195,28 +196,33 @@ describe.each(ENGINES)('on $title', (engine) => {
       })
     })
 
-    test('may be cut off after any statement of its first run: the next run goes on as if it had not been', async () => {
-      for (let cut = 1; ; cut++) {
-        place = await begun()
-        place.rename('readers')
-        const { cutting, isCut } = cutAfter(cut)
-        const first = openLedger({ ...place.of, ...TIMING, session: cutting, build: place.build })
-        const wholly = await planned(first, 'run-2').catch(() => undefined)
-        if (!isCut()) {
-          expect(told(wholly?.changes ?? [])).toEqual(CHANGES)
-          expect(cut).toBeGreaterThan(12)
-          return
+    // Everyday on DuckDB alone: a server takes several times as long.
+    test.skipIf(engine.type === 'postgres' && !ALL)(
+      'may be cut off after any statement of its first run: the next run goes on as if it had not been',
+      async () => {
+        for (let cut = 1; ; cut++) {
+          place = await begun()
+          place.rename('readers')
+          const { cutting, isCut } = cutAfter(cut)
+          const first = openLedger({ ...place.of, ...TIMING, session: cutting, build: place.build })
+          const wholly = await planned(first, 'run-2').catch(() => undefined)
+          if (!isCut()) {
+            expect(told(wholly?.changes ?? [])).toEqual(CHANGES)
+            expect(cut).toBeGreaterThan(12)
+            return
+          }
+          const next = place.open()
+          await next.prepare()
+          await next.claim({ runId: 'run-3', holder: 'holder of run-3', dead: 'holder of run-2' })
+          await place.setTime(4_000_000)
+          const after = await planned(place.open(), 'run-4', 'holder of run-3')
+          expect(told(after.changes), `cut ${cut}`).toEqual(CHANGES)
+          expect(await ask('select sync_id from $.sync')).toEqual(['readers'])
+          expect(await ask('select distinct sync_id from $.run_event')).toEqual(['readers'])
         }
-        const next = place.open()
-        await next.prepare()
-        await next.claim({ runId: 'run-3', holder: 'holder of run-3', dead: 'holder of run-2' })
-        await place.setTime(4_000_000)
-        const after = await planned(place.open(), 'run-4', 'holder of run-3')
-        expect(told(after.changes), `cut ${cut}`).toEqual(CHANGES)
-        expect(await ask('select sync_id from $.sync')).toEqual(['readers'])
-        expect(await ask('select distinct sync_id from $.run_event')).toEqual(['readers'])
-      }
-    }, 60_000)
+      },
+      60_000,
+    )
   })
 
   const KEYS = ['{"k":"a"}', '{"k":"c"}', '{"k":"d"}']

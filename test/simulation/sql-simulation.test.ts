@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { leaveText } from '../../src/compile/changes.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { ALL } from '../support/all.ts'
 import { counted } from '../support/counted.ts'
 import { ENGINES, type Engine } from './engines.ts'
 import { range } from './seeds.ts'
@@ -8,7 +9,7 @@ import { type OpenPlace, SETTING, simulate, stepped } from './simulation.ts'
 import { SqlPlace } from './sql-place.ts'
 
 /** So many everyday, by kind of warehouse: on a server a seed takes several times as long. */
-const EVERYDAY = { duckdb: 4, postgres: 2 } as const
+const EVERYDAY = ALL ? { duckdb: 12, postgres: 3 } : { duckdb: 4, postgres: 2 }
 const FROM = Number(process.env.FROM ?? 1)
 
 /** Seeds that failed once: a holder that was fenced found its plan dropped, and told of a failure of the warehouse. */

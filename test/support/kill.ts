@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { tableSuffix } from '../../src/compile/ledger-tables.ts'
+import { ALL } from './all.ts'
 import { emptyFolder, repository } from './cli.ts'
 import { ask } from './database.ts'
 import { expected, held, type Rows, runInSandbox, smallShop, warehouseOf } from './small-shop.ts'
@@ -30,7 +31,7 @@ export interface Case {
   readonly merged?: readonly [sync: string, rows: 'none' | 'some']
   /** The vendor holds what the ledger does not know of: its answer was lost. */
   readonly unknown?: string
-  /** Everyday another point stands for this one; `npm run crash` takes them all. */
+  /** Everyday another point stands for this one; `npm run test:all` and `npm run crash` take them all. */
   readonly rare?: true
 }
 
@@ -130,7 +131,7 @@ export function survives(cases: Readonly<Record<string, Case>>, story: Story): v
     return stage.remove
   }, PATIENCE)
 
-  const wanted = Object.entries(cases).filter(([, { rare }]) => !rare || process.env.CRASH)
+  const wanted = Object.entries(cases).filter(([, { rare }]) => !rare || ALL || process.env.CRASH)
   test.each(wanted)('%s', { timeout: PATIENCE }, async (_, one) => {
     const directory = await smallShop({ from: stage.directory })
 

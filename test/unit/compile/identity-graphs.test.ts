@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Project } from '../../../src/project/project.ts'
 import type { Session } from '../../../src/warehouses/warehouse.ts'
+import { ALL } from '../../support/all.ts'
 import { type Dice, diceOf } from '../../support/dice.ts'
 import { cliqueChain, type Graph, grid, path, powerLaw, star, unionFind } from '../../support/graphs.ts'
 import { joinedBy, partitionOf } from '../../support/partition.ts'
@@ -45,16 +46,20 @@ describe('adversarial graphs', () => {
     'a chain of 40 cliques of 100': { graph: () => cliqueChain(40, 100) },
     'clusters whose sizes follow a power law': { graph: () => powerLaw(200_000) },
   }
+  // Everyday the star whose hub comes first stands for it.
   for (const [name, { graph: make, rounds: few }] of Object.entries(GRAPHS))
-    test(`${name}: partitioned as a union-find does it, within O(log n) rounds`, async () => {
-      const graph = make()
-      const session = await openMemory()
-      await loadGraph(session, graph)
-      const { rounds } = await stitched(session, devices)
-      expect(await comparison(session)).toEqual(agreement(graph))
-      expect(rounds).toBeLessThanOrEqual(few ?? mostRounds(graph))
-      await session.close()
-    })
+    test.skipIf(name === 'a star of 500,000 whose hub comes last' && !ALL)(
+      `${name}: partitioned as a union-find does it, within O(log n) rounds`,
+      async () => {
+        const graph = make()
+        const session = await openMemory()
+        await loadGraph(session, graph)
+        const { rounds } = await stitched(session, devices)
+        expect(await comparison(session)).toEqual(agreement(graph))
+        expect(rounds).toBeLessThanOrEqual(few ?? mostRounds(graph))
+        await session.close()
+      },
+    )
 
   test('a path of which every second edge comes a build later: 25,000 profiles meet within O(log n) rounds', async () => {
     const graph = path(50_000, 'sorted')
