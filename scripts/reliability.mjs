@@ -87,6 +87,9 @@ const known = existsSync(STORE) ? JSON.parse(readFileSync(STORE, 'utf8')) : {}
 const wanted = positionals.length > 0 ? positionals : Object.keys(PARTS)
 const unknown = wanted.filter((name) => !(name in PARTS))
 if (unknown.length > 0) throw new Error(`no part ${unknown.join(', ')}: ${Object.keys(PARTS).join(', ')}`)
+for (const name of wanted.filter((one) => PARTS[one].goesOn?.()))
+  if (known[name]?.commit !== commit())
+    throw new Error(`what ran before --from was of ${known[name]?.commit}, this is ${commit()}`)
 
 for (const name of wanted) {
   const result = added(name, await run(PARTS[name]))
@@ -134,8 +137,6 @@ async function run({ shares }) {
 function added(name, result) {
   const before = known[name]
   if (!PARTS[name].goesOn?.()) return result
-  if (before?.commit !== commit())
-    throw new Error(`what ran before --from was of ${before?.commit}, this is ${commit()}`)
   const names = new Set([...Object.keys(before.counts), ...Object.keys(result.counts)])
   const sum = (count) => (before.counts[count] ?? 0) + (result.counts[count] ?? 0)
   return {

@@ -39,6 +39,7 @@ export class Pace {
   readonly #clock: Clock
   readonly #concurrency = new Concurrency()
   readonly #breaker = new Breaker()
+  /** Made with the first request: a sync that has nothing to send makes none. */
   #slots: LimitFunction | undefined
   /** When recent requests started, oldest first. */
   #starts: Ms[] = []
