@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { visible } from './commands/layout.ts'
 import { read } from './commands/program.ts'
 import { listenForSignals } from './commands/signals.ts'
+import { PACKAGE } from './package.ts'
 
 // Constants come first: the entry runs before what stands below it is initialised.
 const TLS = 'NODE_TLS_REJECT_UNAUTHORIZED=0 would let anybody read what is sent; cdp does not run with it.'
@@ -45,7 +46,7 @@ async function reportBug(
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('package.json', PACKAGE), 'utf8')
   return (JSON.parse(text) as { readonly version: string }).version
 }
 

@@ -1,7 +1,7 @@
 import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { asFailure, CdpError, failure, problem } from '../error.ts'
+import { PACKAGE } from '../package.ts'
 import type { TextFile } from './artifacts.ts'
 import { type Call, fail, heading } from './command.ts'
 import { visible } from './layout.ts'
@@ -38,8 +38,6 @@ function projectName(directory: string): string {
   return name === '' ? 'starter' : name
 }
 
-const PACKAGE = fileURLToPath(new URL('../../', import.meta.url))
-
 /** The sample project that comes with the package. */
 async function shop(): Promise<readonly TextFile[]> {
   const paths = ['cdp.config.yaml']
@@ -49,11 +47,11 @@ async function shop(): Promise<readonly TextFile[]> {
     ['examples/data', /\.(csv|ndjson)$/],
   ] as const)
     paths.push(
-      ...(await readdir(join(PACKAGE, folder)))
+      ...(await readdir(new URL(`${folder}/`, PACKAGE)))
         .filter((file) => ending.test(file) && file !== 'truth.csv')
         .map((file) => `${folder}/${file}`),
     )
-  const files = paths.map(async (path) => ({ path, text: await readFile(join(PACKAGE, path), 'utf8') }))
+  const files = paths.map(async (path) => ({ path, text: await readFile(new URL(path, PACKAGE), 'utf8') }))
   return [...(await Promise.all(files)), { path: '.gitignore', text: '.cdp/\nout/\n' }]
 }
 

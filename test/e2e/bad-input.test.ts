@@ -4,6 +4,7 @@ import { appendFile, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { SyncOutcome } from '../../src/sync/job.ts'
+import { ALL } from '../support/all.ts'
 import { cdp, jsonOf } from '../support/cli.ts'
 import { type Answer, ask } from '../support/database.ts'
 import {
@@ -117,7 +118,9 @@ describe('keys that name nobody, or two', () => {
     },
   }
 
-  test.each(Object.entries(LATER))('after it was sent: %s removes nothing', async (_, { spoil, invalid }) => {
+  // Everyday the hardest of them stands for all: here a row would take another's place.
+  const later = Object.entries(LATER).filter(([name]) => ALL || name === 'a key that became that of another')
+  test.each(later)('after it was sent: %s removes nothing', async (_, { spoil, invalid }) => {
     const directory = await filled()
     const { hook: before = {} } = await expected(directory)
     await spoil(directory)

@@ -69,12 +69,16 @@ describe('between a plan and its apply', () => {
 
   test.each([
     ['has no rows any more', (directory: string) => sayAll(directory, []), 'has no rows'],
-    ...(ALL ? ([['is gone', withoutConsents, 'could not be read']] as const) : []),
-    [
-      'is something else',
-      (directory: string) => writeFile(join(directory, 'data/consents.csv'), 'a,b\n1,2\n'),
-      'could not be read',
-    ],
+    ...(ALL
+      ? ([
+          ['is gone', withoutConsents, 'could not be read'],
+          [
+            'is something else',
+            (directory: string) => writeFile(join(directory, 'data/consents.csv'), 'a,b\n1,2\n'),
+            'could not be read',
+          ],
+        ] as const)
+      : []),
     [
       'has only old rows',
       async (directory: string) =>

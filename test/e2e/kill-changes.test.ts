@@ -23,6 +23,7 @@ const POINTS: Readonly<Record<string, Case>> = {
     merged: ['quiet_to_hook', 'none'],
   },
   'after Mailchimp archived its second member, before it answers': {
+    rare: true,
     readers: 'new',
     point: { at: 'applied', destination: 'newsletter', request: '^DELETE ', number: 2 },
     unknown: 'readers_to_newsletter',

@@ -15,7 +15,7 @@ import { Dice } from './random.ts'
 import { type Answer, type PlainRow, plainRow, SqlPlace } from './sql-place.ts'
 
 /** So many everyday, by kind of warehouse: on a server a history takes several times as long. */
-const EVERYDAY = ALL ? { duckdb: 100, postgres: 15 } : { duckdb: 50, postgres: 10 }
+const EVERYDAY = ALL ? { duckdb: 100, postgres: 15 } : { duckdb: 30, postgres: 6 }
 const FROM = Number(process.env.FROM ?? 1)
 const STEPS = Number(process.env.STEPS ?? 9)
 const DAY = 86_400_000

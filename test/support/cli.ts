@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { cp, mkdtemp, readdir, realpath, rm, stat } from 'node:fs/promises'
+import { cp, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
+import { whatIsStale } from './build.ts'
 
 /** The folder of this repository, which is also the sample project. */
 export const repository = join(import.meta.dirname, '../..')
@@ -90,15 +91,8 @@ function requireBuild(): Promise<void> {
 }
 
 async function compareTimes(): Promise<void> {
-  const built = await stat(join(repository, 'dist/cli.js')).catch(() => undefined)
-  if (!built) throw new Error('dist/cli.js is missing: run `npm run build` before these tests.')
-  for (const file of await readdir(join(repository, 'src'), { recursive: true })) {
-    if (!file.endsWith('.ts')) continue
-    const output = join(repository, 'dist', `${file.slice(0, -3)}.js`)
-    const [source, result] = await Promise.all([stat(join(repository, 'src', file)), stat(output).catch(() => built)])
-    if (source.mtimeMs > result.mtimeMs)
-      throw new Error(`src/${file} is newer than dist/${basename(output)}: run \`npm run build\` before these tests.`)
-  }
+  const stale = await whatIsStale()
+  if (stale !== undefined) throw new Error(`dist/ is older than ${stale}: run \`npm run build\` before these tests.`)
 }
 
 function ignoreMissing(error: unknown): void {

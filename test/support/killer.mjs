@@ -3,9 +3,9 @@
 // Before it dies it writes to `marker`, synchronously, which point it has reached. A run that never reaches its point
 // prints its report and ends with 0, so that the test can tell.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { openEnvironment } from '../../dist/commands/world.js'
 import { run } from '../../dist/pipeline.js'
-import { verbatim } from '../../dist/sql/sql.js'
+import { verbatim } from '../../dist/sql.js'
+import { openEnvironment } from '../../dist/world.js'
 
 const { directory, marker, point } = JSON.parse(process.argv[2])
 
