@@ -6,7 +6,7 @@ const ROOT = join(import.meta.dirname, '..', 'src')
 
 /** Who may import whom: a file imports its own layer and those before it. The first pattern that fits is its layer. */
 const LAYERS: readonly (readonly RegExp[])[] = [
-  [/^error\.ts$/, /^secret\.ts$/],
+  [/^error\.ts$/, /^secret\.ts$/, /^package\.ts$/],
   [/^sql\//, /^connectors\/connector\.ts$/],
   [/^world\.ts$/, /^warehouses\/warehouse\.ts$/, /^connectors\/sandbox\/sandbox\.ts$/],
   [/^project\//],

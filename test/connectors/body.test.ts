@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readBody } from '../../src/connectors/body.ts'
 import { DestinationError } from '../../src/connectors/connector.ts'
+import { readBody } from '../../src/connectors/webhook/body.ts'
 
 const JSON_TYPE = 'application/json'
 

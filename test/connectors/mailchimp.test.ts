@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import type { Change, Io, LeaveAction, Mode } from '../../src/connectors/connector.ts'
-import { mailchimp } from '../../src/connectors/mailchimp.ts'
-import { mailchimpVendor } from '../../src/connectors/sandbox/mailchimp.ts'
+import { mailchimpVendor } from '../../src/connectors/mailchimp/emulator.ts'
+import { mailchimp } from '../../src/connectors/mailchimp/index.ts'
 import { connectorContract } from '../contract/connector.ts'
 import { changeOf, openBench } from '../support/vendor.ts'
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { HttpResponse } from '../../src/connectors/connector.ts'
 import { rateHint, retryAfter, waitSaid } from '../../src/connectors/rate.ts'
-import { quotaHint } from '../../src/connectors/salesforce-org.ts'
+import { quotaHint } from '../../src/connectors/salesforce/org.ts'
 import { cases } from '../support/cases.ts'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, Io, LeaveAction, Mode } from '../../src/connectors/connector.ts'
-import { salesforce } from '../../src/connectors/salesforce.ts'
-import { salesforceVendor } from '../../src/connectors/sandbox/salesforce.ts'
+import { salesforceVendor } from '../../src/connectors/salesforce/emulator.ts'
+import { salesforce } from '../../src/connectors/salesforce/index.ts'
 import { connectorContract } from '../contract/connector.ts'
 import { changeOf, openBench } from '../support/vendor.ts'
 

@@ -4,13 +4,11 @@ import { join } from 'node:path'
 import { DestinationError, type HttpRequest } from '../connector.ts'
 import { openFiles } from '../files.ts'
 import { createFetch } from '../http.ts'
-import { homeOf, type OrgAccount } from '../salesforce-org.ts'
-import { type Emulator, openEmulator, type Vendor } from './emulator.ts'
+import { standFor } from '../index.ts'
+import { type Emulator, openEmulator } from './emulator.ts'
 import { folderContents } from './folder.ts'
-import { mailchimpVendor } from './mailchimp.ts'
-import { salesforceVendor } from './salesforce.ts'
 import type { Sandbox, SandboxDestination, SandboxOptions } from './sandbox.ts'
-import { webhookVendor } from './webhook.ts'
+import type { Stand } from './stand.ts'
 
 /** Starts the emulators that the destinations need. Destinations that share an account share its emulator. */
 export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
@@ -77,20 +75,10 @@ interface Opened {
   readonly emulator: Emulator
 }
 
-/** How requests for one account are known, and what answers them. */
-interface Stand {
-  /** Equal for destinations that share an account. */
-  readonly identity: string
-  isHost(url: URL): boolean
-  /** Of several accounts at one host: does the request belong to this one? */
-  claims(request: HttpRequest, url: URL): boolean
-  vendor(places: readonly SandboxDestination['places'][number][]): Vendor
-}
-
 async function openAll(options: SandboxOptions): Promise<readonly Opened[]> {
   const stands = new Map<string, { stand: Stand; of: SandboxDestination[] }>()
   for (const destination of options.destinations) {
-    const stand = STANDS[destination.type]?.(destination.account)
+    const stand = (await standFor(destination.type))?.(destination.account)
     if (!stand) continue
     const shared = stands.get(stand.identity) ?? { stand, of: [] }
     stands.set(stand.identity, shared)
@@ -120,68 +108,4 @@ function mapped(request: HttpRequest, opened: readonly Opened[]): HttpRequest {
       `The sandbox has no stand-in for the host "${url?.host ?? ''}".`,
     )
   return { ...request, url: `${chosen.emulator.origin}${url.pathname}${url.search}` }
-}
-
-const STANDS: Readonly<Record<string, (account: unknown) => Stand>> = {
-  mailchimp: mailchimpStand,
-  salesforce: salesforceStand,
-  webhook: webhookStand,
-}
-
-function mailchimpStand(opened: unknown): Stand {
-  const account = opened as { readonly api_key: string }
-  return {
-    identity: `mailchimp ${account.api_key}`,
-    isHost: (url) => url.hostname.endsWith('.api.mailchimp.com'),
-    claims: (request) => request.headers?.authorization === `Bearer ${account.api_key}`,
-    vendor: (places) => {
-      const lists = new Map<string, { tag: string }[]>()
-      for (const { into, columns } of places) {
-        const { list } = into as { readonly list: string }
-        const fields = lists.get(list) ?? []
-        lists.set(list, [...fields, ...columns.fields.map((tag) => ({ tag }))])
-      }
-      return mailchimpVendor({ apiKey: account.api_key, lists })
-    },
-  }
-}
-
-function salesforceStand(opened: unknown): Stand {
-  const account = opened as OrgAccount
-  const origin = homeOf(account)
-  return {
-    identity: `salesforce ${origin}`,
-    isHost: (url) => url.origin === origin,
-    claims: (_, url) => url.pathname.startsWith('/services/'),
-    vendor: (places) => {
-      const fields = new Map<string, string[]>()
-      for (const { into, columns } of places) {
-        const { object } = into as { readonly object: string }
-        fields.set(object, [...(fields.get(object) ?? []), ...columns.key, ...columns.fields])
-      }
-      return salesforceVendor({ origin, clientId: account.client_id, clientSecret: account.client_secret, fields })
-    },
-  }
-}
-
-interface WebhookAccount {
-  readonly url: string
-  readonly method: string
-  readonly secret?: string
-}
-
-function webhookStand(opened: unknown): Stand {
-  const account = opened as WebhookAccount
-  const declared = URL.canParse(account.url) ? new URL(account.url) : undefined
-  return {
-    identity: `webhook ${account.method} ${account.url}`,
-    isHost: (url) => url.origin === declared?.origin,
-    claims: (request, url) => request.method === account.method && url.pathname === declared?.pathname,
-    vendor: () =>
-      webhookVendor({
-        path: decodeURIComponent(declared?.pathname ?? '/'),
-        method: account.method,
-        secret: account.secret,
-      }),
-  }
 }

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
-import { webhook } from '../../../src/connectors/webhook.ts'
+import { webhook } from '../../../src/connectors/webhook/index.ts'
 import type { Lease, Ledger } from '../../../src/sync/ledger.ts'
 import { openLedger } from '../../../src/sync/sql-ledger.ts'
 import { answerOf, consentFiles, MODELS, NOW, RULES, randomAnswers, range } from '../../support/consent-answers.ts'

@@ -1,4 +1,4 @@
-import { ask, cleaned, failureOf, jsonOf, textOf, tryJson } from './answer.ts'
+import { ask, cleaned, failureOf, jsonOf, textOf, tryJson } from '../answer.ts'
 import {
   DestinationError,
   type HttpRequest,
@@ -6,7 +6,7 @@ import {
   type Io,
   type Json,
   type PaceHint,
-} from './connector.ts'
+} from '../connector.ts'
 
 export interface OrgAccount {
   readonly domain?: string | undefined

@@ -1,5 +1,5 @@
 import type { Json } from '../connector.ts'
-import type { Row, Rows } from './store.ts'
+import type { Row, Rows } from '../sandbox/store.ts'
 
 // The standard fields that a sync is likely to write; the vendor's full lists are in its object reference
 // (https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/).

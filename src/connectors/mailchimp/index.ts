@@ -1,7 +1,7 @@
 import pLimit from 'p-limit'
 import { z } from 'zod'
-import { secret } from '../secret.ts'
-import { againOf, jsonOf, listOf, receiptOf, textOf, tryJson } from './answer.ts'
+import { secret } from '../../secret.ts'
+import { againOf, jsonOf, listOf, receiptOf, textOf, tryJson } from '../answer.ts'
 import {
   type Change,
   type Channel,
@@ -13,9 +13,9 @@ import {
   type LeaveVerb,
   type Limit,
   type Receipt,
-} from './connector.ts'
-import { type Api, isOk, memberPath, openApi } from './mailchimp-api.ts'
-import { readMembers } from './mailchimp-read.ts'
+} from '../connector.ts'
+import { type Api, isOk, memberPath, openApi } from './api.ts'
+import { readMembers } from './read.ts'
 
 // Vendor facts, https://mailchimp.com/developer/marketing/docs/fundamentals/ and …/marketing/api/list-members/:
 // - At most 500 members a call, 10 simultaneous connections a key (429 above), 120 s a request, no rate headers.

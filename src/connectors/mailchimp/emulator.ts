@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { listOf, member, textOf, tryJson } from '../answer.ts'
 import type { Json } from '../connector.ts'
-import type { Vendor } from './emulator.ts'
-import type { Answer, Seen } from './sandbox.ts'
-import type { Row, Rows } from './store.ts'
+import type { Vendor } from '../sandbox/emulator.ts'
+import type { Answer, Seen } from '../sandbox/sandbox.ts'
+import type { Stand } from '../sandbox/stand.ts'
+import type { Row, Rows } from '../sandbox/store.ts'
 
 export interface MailchimpOptions {
   readonly apiKey: string
@@ -291,4 +292,23 @@ function invalid(detail: string, field?: string, message = ''): Answer {
 function problem(status: number, title: string, detail: string, errors: readonly Json[] = []): Answer {
   const type = 'https://mailchimp.com/developer/marketing/docs/errors/'
   return { status, body: { type, title, status, detail, instance: '00000000-0000-0000-0000-000000000000', errors } }
+}
+
+/** What stands in for one account. */
+export function mailchimpStand(opened: unknown): Stand {
+  const account = opened as { readonly api_key: string }
+  return {
+    identity: `mailchimp ${account.api_key}`,
+    isHost: (url) => url.hostname.endsWith('.api.mailchimp.com'),
+    claims: (request) => request.headers?.authorization === `Bearer ${account.api_key}`,
+    vendor: (places) => {
+      const lists = new Map<string, { tag: string }[]>()
+      for (const { into, columns } of places) {
+        const { list } = into as { readonly list: string }
+        const fields = lists.get(list) ?? []
+        lists.set(list, [...fields, ...columns.fields.map((tag) => ({ tag }))])
+      }
+      return mailchimpVendor({ apiKey: account.api_key, lists })
+    },
+  }
 }

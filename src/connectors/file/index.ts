@@ -13,8 +13,8 @@ import {
   type Limit,
   type Receipt,
   type Slot,
-} from './connector.ts'
-import { readCsv } from './csv.ts'
+} from '../connector.ts'
+import { readCsv } from '../csv.ts'
 
 // CSV is RFC 4180 in UTF-8 with LF and without a byte order mark (https://www.rfc-editor.org/rfc/rfc4180). An empty cell
 // is null, "" is empty text, so that both can be told apart; cells are not changed against spreadsheet formulas, because

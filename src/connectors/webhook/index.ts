@@ -1,8 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import { z } from 'zod'
-import { secret } from '../secret.ts'
-import { ask, cleaned, failureOf, listOf, member, receiptOf, textOf, tryJson } from './answer.ts'
-import { type Body, isJson, readBody } from './body.ts'
+import { secret } from '../../secret.ts'
+import { ask, cleaned, failureOf, listOf, member, receiptOf, textOf, tryJson } from '../answer.ts'
 import {
   type Change,
   type Channel,
@@ -15,8 +14,9 @@ import {
   type Key,
   type Limit,
   type Receipt,
-} from './connector.ts'
-import { rateHint } from './rate.ts'
+} from '../connector.ts'
+import { rateHint } from '../rate.ts'
+import { type Body, isJson, readBody } from './body.ts'
 
 // No vendor: the receiver is the user's own. The signature has the form that Stripe made known
 // (https://docs.stripe.com/webhooks#verify-manually); retries may be told by `Idempotency-Key`

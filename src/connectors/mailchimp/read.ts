@@ -1,6 +1,6 @@
-import { jsonOf, listOf, member, patiently, textOf } from './answer.ts'
-import { DestinationError, type HeldRow, type HttpResponse, type Io, type Json, type Key } from './connector.ts'
-import { type Api, isOk, memberPath } from './mailchimp-api.ts'
+import { jsonOf, listOf, member, patiently, textOf } from '../answer.ts'
+import { DestinationError, type HeldRow, type HttpResponse, type Io, type Json, type Key } from '../connector.ts'
+import { type Api, isOk, memberPath } from './api.ts'
 
 // https://mailchimp.com/developer/marketing/api/list-members/list-members-info/: at most 1,000 members a page, by offset;
 // archived ones come only where they are asked for, but a contact that is asked for by its hash comes archived, too.

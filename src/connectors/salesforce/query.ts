@@ -1,6 +1,6 @@
-import { jsonOf, listOf, member, patiently, textOf } from './answer.ts'
-import type { HeldRow, Io, Json, Key } from './connector.ts'
-import type { Org } from './salesforce-org.ts'
+import { jsonOf, listOf, member, patiently, textOf } from '../answer.ts'
+import type { HeldRow, Io, Json, Key } from '../connector.ts'
+import type { Org } from './org.ts'
 
 /** A query travels in the address, which the vendor cuts at 16,384 bytes. */
 const QUERY_CHARACTERS = 6_000

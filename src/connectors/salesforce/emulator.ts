@@ -1,9 +1,11 @@
 import { listOf, textOf, tryJson } from '../answer.ts'
 import type { Json } from '../connector.ts'
-import type { Vendor } from './emulator.ts'
-import { describe, hasObject, isField, needs, valueError, wrongJson } from './salesforce-objects.ts'
-import type { Answer, Seen } from './sandbox.ts'
-import type { Row, Rows } from './store.ts'
+import type { Vendor } from '../sandbox/emulator.ts'
+import type { Answer, Seen } from '../sandbox/sandbox.ts'
+import type { Stand } from '../sandbox/stand.ts'
+import type { Row, Rows } from '../sandbox/store.ts'
+import { describe, hasObject, isField, needs, valueError, wrongJson } from './emulator-objects.ts'
+import { homeOf, type OrgAccount } from './org.ts'
 
 export interface SalesforceOptions {
   /** Address that a login names for data. */
@@ -298,4 +300,23 @@ function notFound(): Answer {
 
 function failed(status: number, errorCode: string, message: string): Answer {
   return { status, body: [{ message, errorCode }] }
+}
+
+/** What stands in for one account. */
+export function salesforceStand(opened: unknown): Stand {
+  const account = opened as OrgAccount
+  const origin = homeOf(account)
+  return {
+    identity: `salesforce ${origin}`,
+    isHost: (url) => url.origin === origin,
+    claims: (_, url) => url.pathname.startsWith('/services/'),
+    vendor: (places) => {
+      const fields = new Map<string, string[]>()
+      for (const { into, columns } of places) {
+        const { object } = into as { readonly object: string }
+        fields.set(object, [...(fields.get(object) ?? []), ...columns.key, ...columns.fields])
+      }
+      return salesforceVendor({ origin, clientId: account.client_id, clientSecret: account.client_secret, fields })
+    },
+  }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { ask, cleaned, failureOf, textOf, tryJson } from './answer.ts'
-import { DestinationError, type HttpRequest, type HttpResponse, type Io, type Json } from './connector.ts'
-import { waitSaid } from './rate.ts'
+import { ask, cleaned, failureOf, textOf, tryJson } from '../answer.ts'
+import { DestinationError, type HttpRequest, type HttpResponse, type Io, type Json } from '../connector.ts'
+import { waitSaid } from '../rate.ts'
 
 export interface ApiAccount {
   readonly api_key: string

@@ -1,9 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { listOf, member, textOf, tryJson } from '../answer.ts'
 import type { Json } from '../connector.ts'
-import type { Vendor } from './emulator.ts'
-import type { Answer, Seen } from './sandbox.ts'
-import type { Row, Rows } from './store.ts'
+import type { Vendor } from '../sandbox/emulator.ts'
+import type { Answer, Seen } from '../sandbox/sandbox.ts'
+import type { Stand } from '../sandbox/stand.ts'
+import type { Row, Rows } from '../sandbox/store.ts'
 
 export interface WebhookOptions {
   readonly path: string
@@ -80,4 +81,27 @@ const OPS = new Set(['create', 'update', 'remove'])
 
 function failed(status: number, error: string): Answer {
   return { status, body: { error } }
+}
+
+interface WebhookAccount {
+  readonly url: string
+  readonly method: string
+  readonly secret?: string
+}
+
+/** What stands in for one account. */
+export function webhookStand(opened: unknown): Stand {
+  const account = opened as WebhookAccount
+  const declared = URL.canParse(account.url) ? new URL(account.url) : undefined
+  return {
+    identity: `webhook ${account.method} ${account.url}`,
+    isHost: (url) => url.origin === declared?.origin,
+    claims: (request, url) => request.method === account.method && url.pathname === declared?.pathname,
+    vendor: () =>
+      webhookVendor({
+        path: decodeURIComponent(declared?.pathname ?? '/'),
+        method: account.method,
+        secret: account.secret,
+      }),
+  }
 }

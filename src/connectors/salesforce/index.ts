@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { secret } from '../secret.ts'
-import { cleaned, jsonOf, listOf, member, textOf } from './answer.ts'
+import { secret } from '../../secret.ts'
+import { cleaned, jsonOf, listOf, member, textOf } from '../answer.ts'
 import {
   type Change,
   type Channel,
@@ -11,9 +11,9 @@ import {
   type LeaveVerb,
   type Limit,
   type Receipt,
-} from './connector.ts'
-import { type Org, openOrg, quotaHint } from './salesforce-org.ts'
-import { chunked, readRecords, recordsOf, soqlText } from './salesforce-query.ts'
+} from '../connector.ts'
+import { type Org, openOrg, quotaHint } from './org.ts'
+import { chunked, readRecords, recordsOf, soqlText } from './query.ts'
 
 // Vendor facts, https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/
 // (resources_composite_sobjects_collections_upsert.htm and its neighbours):

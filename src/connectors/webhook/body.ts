@@ -1,5 +1,5 @@
 import type Handlebars from 'handlebars'
-import { DestinationError, type Json } from './connector.ts'
+import { DestinationError, type Json } from '../connector.ts'
 
 /** Turns values into a request's body. Throws DestinationError `config` where the template does not fit the values. */
 export type Body = (values: Readonly<Record<string, Json>>) => string
