@@ -5,7 +5,7 @@ import { type Bound, from, print, printName, type Sql, type Table, type Tokens }
 import { cellOf } from './duckdb-cells.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
 import { readTable } from './duckdb-read.ts'
-import { append, describe, isConflict, type Printed, rowsWritten, run } from './duckdb-statement.ts'
+import { append, describe, isConflict, printed, rowsWritten, run } from './duckdb-statement.ts'
 import { valueType } from './duckdb-values.ts'
 import { Gate } from './gate.ts'
 import { StatementError } from './statement-error.ts'
@@ -47,18 +47,18 @@ export class DuckdbSession implements Session {
   }
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
-    const printed = statements.map((bound) => this.#print(bound))
-    return await this.#write(printed.map((statement) => statement.name).join(', '), async (connection) => {
+    const all = statements.map(printed)
+    return await this.#write(all.map((statement) => statement.name).join(', '), async (connection) => {
       const counts: { rows: number }[] = []
-      for (const statement of printed) counts.push({ rows: await rowsWritten(await run(connection, statement)) })
+      for (const statement of all) counts.push({ rows: await rowsWritten(await run(connection, statement)) })
       return counts
     })
   }
 
   async first(query: Bound): Promise<Row | undefined> {
-    const printed = this.#print(query)
+    const statement = printed(query)
     return await this.#with(async (connection) => {
-      const result = await run(connection, printed)
+      const result = await run(connection, statement)
       const [row] = await result.getRows()
       if (!row) return undefined
       const names = result.columnNames()
@@ -77,8 +77,8 @@ export class DuckdbSession implements Session {
     try {
       const types = (await columnsOf(connection, table, tokens)) ?? new Map()
       const name = `read of ${nameOf(table, tokens)}`
-      const printed = (query: Sql) => print(query, this.dialect, tokens)
-      yield* readTable({ connection, table, types, columns, page, orderBy, name, print: printed })
+      const text = (query: Sql) => print(query, this.dialect, tokens)
+      yield* readTable({ connection, table, types, columns, page, orderBy, name, print: text })
     } finally {
       this.#drop(connection)
     }
@@ -101,10 +101,6 @@ export class DuckdbSession implements Session {
     for (const connection of this.#busy) connection.interrupt()
     for (const connection of [...this.#busy, ...this.#idle]) connection.closeSync()
     this.#source.release()
-  }
-
-  #print({ statement, values, tokens }: Bound): Printed {
-    return { name: statement.name, text: print(statement.sql, this.dialect, tokens), ...(values && { values }) }
   }
 
   /** Does work in one transaction, all or nothing. */

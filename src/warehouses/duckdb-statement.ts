@@ -1,6 +1,7 @@
 import type * as Driver from '@duckdb/node-api'
 import { failure } from '../error.ts'
-import type { Values } from '../sql/sql.ts'
+import { type Bound, print, type Values } from '../sql/sql.ts'
+import { duckdbDialect } from './duckdb-dialect.ts'
 import { StatementError } from './statement-error.ts'
 import type { Page } from './warehouse.ts'
 
@@ -9,6 +10,35 @@ export interface Printed {
   readonly name: string
   readonly text: string
   readonly values?: Values
+}
+
+/**
+ * The statement with its values in its text where they are short: DuckDB plans a prepared statement once without them and
+ * again with them. Throws CdpError `bug/unexpected` where a parameter has no value.
+ */
+export function printed({ statement, values = {}, tokens }: Bound): Printed {
+  const { name, sql } = statement
+  if (!Object.values(values).every(isShort)) return { name, text: print(sql, duckdbDialect, tokens), values }
+  const parameter = (of: string) => literal(valueFor(name, values, of))
+  return { name, text: print(sql, { ...duckdbDialect, parameter }, tokens) }
+}
+
+/** NUL would end the text of a statement. */
+function isShort(value: Values[string]): boolean {
+  return typeof value !== 'string' || (value.length <= 1_000 && !value.includes('\0'))
+}
+
+/** Of exactly the type that the parameter would have. */
+function literal(value: Values[string]): string {
+  if (typeof value === 'string') return `cast(${duckdbDialect.text(value)} as varchar)`
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return `cast(${value} as bigint)`
+  return typeof value === 'number' ? `cast('${value}' as double)` : String(value)
+}
+
+function valueFor(statement: string, values: Values, name: string): Values[string] {
+  const value = values[name]
+  if (value === undefined) throw failure('bug', 'bug/unexpected', `${statement} uses $${name}, which has no value.`)
+  return value
 }
 
 /** Runs one statement to its end; every error of it surfaces here. The result is held in memory. */
@@ -55,11 +85,7 @@ export async function prepare(
 ): Promise<Driver.DuckDBPreparedStatement> {
   const prepared = await parse(connection, statement)
   for (let at = 1; at <= prepared.parameterCount; at++) {
-    const name = prepared.parameterName(at)
-    const value = statement.values?.[name]
-    if (value === undefined)
-      throw failure('bug', 'bug/unexpected', `${statement.name} uses $${name}, which has no value.`)
-    bind(prepared, at, value)
+    bind(prepared, at, valueFor(statement.name, statement.values ?? {}, prepared.parameterName(at)))
   }
   return prepared
 }

@@ -9,8 +9,9 @@ import { openEnvironment } from '../../src/commands/world.ts'
 import { LEDGER_VIEWS } from '../../src/compile/ledger-views.ts'
 import { printStatement } from '../../src/compile/print.ts'
 import type { Environment } from '../../src/environment.ts'
-import { type Bound, print, type Sql, type Statement } from '../../src/sql/sql.ts'
+import type { Bound, Sql, Statement } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
+import { printed } from '../../src/warehouses/duckdb-statement.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { cdp, copyProject, repository } from '../support/cli.ts'
 import { compiledFiles } from '../support/sample.ts'
@@ -166,7 +167,7 @@ function record(): { readonly environment: Pick<Environment, 'warehouses'>; read
   const bound = new Map<string, Statement>()
   const texts = new Set<string>()
   const listen = (one: Bound) => {
-    bound.set(print(one.statement.sql, duckdb.dialect, one.tokens), one.statement)
+    bound.set(printed(one).text, one.statement)
     return one
   }
   const stopDriver = listenToDriver((text) => texts.add(text))

@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
-import { from, id, type Sql, sql, type Table } from '../../src/sql/sql.ts'
+import { from, id, parameter, type Sql, sql, type Table } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
+import { printed } from '../../src/warehouses/duckdb-statement.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { warehouseContract } from '../contract/warehouse.ts'
@@ -125,6 +126,17 @@ describe('one process', () => {
 })
 
 describe('values', () => {
+  test('stand in the text where they are short, and are bound where they are long or hold NUL', () => {
+    const { statement } = bound('one', sql`select ${parameter('v')}`)
+    expect(printed({ statement, values: { v: "o'clock" } })).toEqual({
+      name: 'one',
+      text: "select cast('o''clock' as varchar)",
+    })
+    for (const v of ['x'.repeat(1_001), 'a\0b'])
+      expect(printed({ statement, values: { v } })).toEqual({ name: 'one', text: 'select $v', values: { v } })
+    expect(() => printed({ statement })).toThrow('one uses $v, which has no value.')
+  })
+
   test('what only DuckDB has leaves as text too', async () => {
     const session = await open(':memory:')
     const query = sql`
