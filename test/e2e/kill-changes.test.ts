@@ -35,6 +35,7 @@ const POINTS: Readonly<Record<string, Case>> = {
     unknown: 'readers_to_newsletter',
   },
   'after Salesforce marked those who left, before it answers': {
+    rare: true,
     readers: 'new',
     point: { at: 'applied', destination: 'crm', request: '^PATCH .*/composite/sobjects$' },
     unknown: 'vips_to_crm',

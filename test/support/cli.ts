@@ -2,18 +2,14 @@ import { spawn } from 'node:child_process'
 import { cp, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ALL } from './all.ts'
 import { whatIsStale } from './build.ts'
+import { type Call, hosted, type Outcome } from './host.ts'
+
+export type { Outcome } from './host.ts'
 
 /** The folder of this repository, which is also the sample project. */
 export const repository = join(import.meta.dirname, '../..')
-
-/** What one run of the command left behind. `code` is null when a signal ended it. */
-export interface Outcome {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
 
 export interface CliOptions {
   /** Where the command starts; default: the repository. */
@@ -24,12 +20,23 @@ export interface CliOptions {
   readonly node?: readonly string[]
 }
 
-/** Runs the built `cdp` as a child process and waits for its end. Throws when what was built is older than `src/`. */
+/**
+ * Runs the built `cdp` in another process and waits for its end. Everyday that process is kept for the next call; with
+ * `npm run test:all` each call has its own. Throws when what was built is older than `src/`.
+ */
 export async function cdp(args: readonly string[], options: CliOptions = {}): Promise<Outcome> {
   await requireBuild()
-  const child = spawn(process.execPath, [...(options.node ?? []), join(repository, 'bin/cdp.js'), ...args], {
-    cwd: options.cwd ?? repository,
-    env: { ...inherited(), NO_COLOR: '1', ...options.env },
+  const env = { ...inherited(), NO_COLOR: '1', ...options.env }
+  const call: Call = { args, cwd: options.cwd ?? repository, env }
+  // Node reads the time zone and its own options when it starts.
+  const ofItsOwn = ALL || options.node !== undefined || 'TZ' in env || 'LC_ALL' in env
+  return (ofItsOwn ? undefined : hosted(call)) ?? spawned(call, options.node ?? [])
+}
+
+async function spawned({ args, cwd, env }: Call, node: readonly string[]): Promise<Outcome> {
+  const child = spawn(process.execPath, [...node, join(repository, 'bin/cdp.js'), ...args], {
+    cwd,
+    env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const stdout = textOf(child.stdout)
