@@ -7,7 +7,9 @@ process.on('disconnect', () => real.exit.call(process, 0))
 process.on('message', async ({ args, cwd, env }) => {
   const said = { stdout: '', stderr: '' }
   process.chdir(cwd)
-  process.env = env
+  // The object stays: what was loaded before holds on to it.
+  for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
+  Object.assign(process.env, env)
   process.argv = [process.execPath, 'cdp', ...args]
   capture('stdout', said)
   capture('stderr', said)
