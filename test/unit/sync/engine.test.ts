@@ -29,6 +29,17 @@ test('a run that was overtaken leaves its plan to the one that took over', async
   expect(states.filter((state) => state !== 'synced' && state !== 'unknown')).toEqual([])
 })
 
+test('a kept plan is not sent where another run came between its last look and its claim, though that one sent nothing', async () => {
+  const bench = new Bench()
+  bench.audience(people(3))
+  const { kept, judged } = await draftSync(bench.job(), { keep: true })
+  if (kept === undefined) throw new Error('the plan was not kept')
+  await abandonSync(await planSync(bench.job()))
+  const applying = planSync(bench.job({ kept: { id: 'plan', plan: kept, judged } }))
+  await expect(applying).rejects.toThrow('"people" was sent by another run since the plan was made.')
+  expect(bench.requests).toEqual([])
+})
+
 test.each([false, true])('what a request may change is declared before it starts (whole: %s)', async (whole) => {
   const bench = new Bench({ whole })
   bench.audience(people(3))
