@@ -1,4 +1,5 @@
 import type { Connectors, Files } from './connectors/connector.ts'
+import type { OpenDatabase } from './connectors/database.ts'
 import type { Sandbox, SandboxOptions } from './connectors/sandbox/sandbox.ts'
 import type { CdpError } from './error.ts'
 import type { Project } from './project/project.ts'
@@ -35,6 +36,8 @@ export interface Environment {
   readonly connectors: Connectors
   /** Files below one folder, for destinations that write files. */
   readonly openFiles: (root: string) => Files
+  /** A database that a destination writes tables of. */
+  readonly openDatabase: OpenDatabase
   /** Emulated vendors in place of every destination. */
   readonly openSandbox: (options: SandboxOptions) => Promise<Sandbox>
   /** Told what happens, as it happens. */

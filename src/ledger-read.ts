@@ -1,7 +1,8 @@
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { type Connector, DestinationError, type HeldRow, type Io, type Key } from './connectors/connector.ts'
+import { destinationFailure } from './destination-failure.ts'
 import type { Environment, Request } from './environment.ts'
-import { type CdpError, type Code, failure } from './error.ts'
+import { type CdpError, failure } from './error.ts'
 import type { Bench } from './mending.ts'
 import { openAccounts } from './open.ts'
 import type { Project, Sync } from './project/project.ts'
@@ -36,7 +37,7 @@ async function* readBack(
     if (channel.read === undefined) throw cannotRead(sync, connector)
     yield* channel.read(keys, sync.into)
   } catch (error) {
-    throw inOurWords(error, sync.destination)
+    throw destinationFailure(error, sync.destination)
   } finally {
     await accounts.close()
   }
@@ -45,20 +46,6 @@ async function* readBack(
 function cannotRead(sync: Sync, { title }: Pick<Connector<unknown, unknown>, 'title'>): CdpError {
   const message = `What "${sync.destination}" holds cannot be read back: ${title}.`
   return failure('project', 'command/arguments', message)
-}
-
-function inOurWords(error: unknown, name: string): unknown {
-  if (!(error instanceof DestinationError)) return error
-  const codes: Readonly<Record<DestinationError['kind'], Code>> = {
-    auth: 'destination/auth',
-    config: 'destination/config',
-    batch: 'destination/config',
-    transient: 'destination/unreachable',
-    throttle: 'destination/unreachable',
-  }
-  const isPassing = error.kind === 'transient' || error.kind === 'throttle'
-  const fix = isPassing ? 'Try again later; nothing was changed.' : undefined
-  return failure('destination', codes[error.kind], `"${name}": ${error.message}`, fix, error)
 }
 
 /** Keys in a CSV or NDJSON file, named as the sync names them, without fields. Throws CdpError `command/arguments`. */

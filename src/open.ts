@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { isAbsolute, join } from 'node:path'
 import type { Channel, Connector, Files, Io, Ms } from './connectors/connector.ts'
+import type { OpenDatabase } from './connectors/database.ts'
 import type { Sandbox } from './connectors/sandbox/sandbox.ts'
 import type { Environment, Request } from './environment.ts'
 import { CdpError } from './error.ts'
@@ -19,6 +20,10 @@ export interface OpenedSync {
   readonly account: unknown
   readonly channel: Channel<unknown>
   readonly settlesWithin: Ms
+  /** What the connector said for the report, each once. */
+  readonly notes: ReadonlySet<string>
+  /** Requests that were made of the destination so far. */
+  readonly requests: () => number
   /** Shared by all syncs with the same credential. */
   readonly pace: Pace
   /** Aborts the requests that are in flight, and lets none start any more. */
@@ -51,6 +56,7 @@ export async function openAccounts(
   const accounts = openSecrets(project, wanted, { optional: request.sandbox || dry }, environment)
   const sandbox = request.sandbox ? await openSandbox(project, wanted, accounts, environment) : undefined
   const paces = new Map<string, Pace>()
+  const databases: ReturnType<OpenDatabase>[] = []
   const opened = wanted.map((sync): OpenedSync => {
     const destination = destinationOf(project, sync)
     const connector = connectorOf(environment, destination)
@@ -61,7 +67,10 @@ export async function openAccounts(
     const cut = new AbortController()
     // Every request in flight listens.
     setMaxListeners(0, cut.signal)
-    const io = ioOf({ project, sync, destination, connector, account, sandbox, environment, pace, cut: cut.signal })
+    const notes = new Set<string>()
+    const counted = { requests: 0 }
+    const at = { project, sync, destination, connector, account, sandbox, environment, pace, cut: cut.signal }
+    const io = ioOf({ ...at, notes, counted, databases })
     const settlesWithin = settlesWithinOf(destination, connector, request)
     return {
       sync,
@@ -69,6 +78,8 @@ export async function openAccounts(
       account,
       channel: connector.open(account, io),
       settlesWithin,
+      notes,
+      requests: () => counted.requests,
       pace,
       cutOff: () => cut.abort(),
     }
@@ -77,7 +88,10 @@ export async function openAccounts(
     syncs: opened,
     elsewhere: syncs.filter((sync) => !sends(sync)),
     sandbox,
-    close: async () => sandbox?.close(),
+    close: async () => {
+      await sandbox?.close()
+      for (const database of databases) await database.end()
+    },
   }
 }
 
@@ -159,14 +173,20 @@ interface IoRequest {
   readonly environment: Environment
   readonly pace: Pace
   readonly cut: AbortSignal
+  readonly notes: Set<string>
+  readonly counted: { requests: number }
+  /** Gets every database that is opened. */
+  readonly databases: ReturnType<OpenDatabase>[]
 }
 
 function ioOf(request: IoRequest): Io {
-  const { project, sync, destination, connector, account, sandbox, environment, pace, cut } = request
+  const { project, sync, destination, connector, account, sandbox, environment, pace, cut, notes, counted, databases } =
+    request
   const fetch: Fetch = sandbox?.fetch ?? environment.world.fetch
   const now = () => environment.world.clock.wall().getTime()
   return {
     fetch: async (sent) => {
+      counted.requests += 1
       const answer = await fetch(sent, { allowPrivate: destination.allowPrivate, signal: cut })
       const hint = connector.pace?.(account, answer, now())
       if (hint) pace.heed(hint)
@@ -182,13 +202,26 @@ function ioOf(request: IoRequest): Io {
         },
         ask,
       ),
+    note: (sentence) => {
+      if (notes.size < MOST_NOTES) notes.add(sentence)
+    },
     now,
+    database: (client, server) => {
+      if (sandbox) return sandbox.database(destination.name)
+      const opened = environment.openDatabase(client, server, { signal: cut })
+      databases.push(opened)
+      return opened
+    },
     files: sandbox?.files(destination.name) ?? filesOf(project, connector.folder?.(account), environment),
     sync: sync.name,
     mode: sync.mode,
+    acts: [sync.onLeave, ...(sync.purpose === undefined ? [] : [sync.onWithdraw])].filter((act) => act !== undefined),
     columns: columnsOf(sync),
   }
 }
+
+/** Whoever has more to say of one sync says it of rows. */
+const MOST_NOTES = 10
 
 /** Reading changes nothing: a limit that depends on how much is sent is that of nothing. */
 const NOTHING = { upsert: 0, remove: 0 }

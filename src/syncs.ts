@@ -6,7 +6,7 @@ import { statement } from './compile/context.ts'
 import { layers } from './compile/layers.ts'
 import type { Key, Ms } from './connectors/connector.ts'
 import type { Environment, Request } from './environment.ts'
-import { asFailure } from './error.ts'
+import { asFailure, warning } from './error.ts'
 import type { Accounts, OpenedSync } from './open.ts'
 import type { Project, Sync } from './project/project.ts'
 import type { Statement } from './sql/sql.ts'
@@ -97,13 +97,17 @@ export async function sendSyncs({ planned, elsewhere }: PlannedSyncs, job: Syncs
   const limit = pLimit(AT_ONCE)
   const sent = new Map<string, Promise<SyncOutcome>>()
   const send = async (each: PlannedSync): Promise<SyncOutcome> => {
-    const { sync } = accounts.syncs.find((one) => one.sync.name === each.job.name) ?? {}
+    const { sync, notes } = accounts.syncs.find((one) => one.sync.name === each.job.name) ?? {}
     await Promise.allSettled((sync?.after ?? []).flatMap((name) => sent.get(name) ?? []))
     const progress = (rows: number, total: number) =>
       environment.progress({ kind: 'sync', name: each.job.name, sent: rows, total })
-    return limit(() => sendSync(each, { signal: environment.signal, hurry: environment.hurry, progress })).catch(
-      (thrown: unknown) => outcomeOf(each.job, { status: 'failed', ms: 0, diagnostics: asFailure(thrown).diagnostics }),
+    const outcome = await limit(() =>
+      sendSync(each, { signal: environment.signal, hurry: environment.hurry, progress }),
+    ).catch((thrown: unknown) =>
+      outcomeOf(each.job, { status: 'failed', ms: 0, diagnostics: asFailure(thrown).diagnostics }),
     )
+    const said = [...(notes ?? [])].map((sentence) => warning('destination/note', sentence))
+    return { ...outcome, diagnostics: [...outcome.diagnostics, ...said] }
   }
   // A sync is asked for after those it waits for, so that their promises are there to be waited for.
   for (const each of inOrder(planned, accounts.syncs)) sent.set(each.job.name, send(each))
@@ -197,9 +201,9 @@ function draftOf(job: SyncsJob, opened: OpenedSync): DraftJob {
 
 function jobOf(job: SyncsJob, opened: OpenedSync): SyncJob {
   const { holder, isDead } = job.environment
-  const { account, channel, pace, cutOff } = opened
+  const { account, channel, requests, pace, cutOff } = opened
   const kept = job.kept?.get(opened.sync.name)
-  return { ...planOf(job, opened), account, channel, pace, cutOff, holder, isDead, kept }
+  return { ...planOf(job, opened), account, channel, requests, pace, cutOff, holder, isDead, kept }
 }
 
 /** What it takes to plan a sync, without an account. */
@@ -232,7 +236,7 @@ function planOf(
     onWithdraw: sync.onWithdraw,
     consent: consentOf(job, sync),
     delivers: connector.delivers(sync.mode, sync.into),
-    connector,
+    connector: inMode(connector, sync),
     into: sync.into,
     ledger,
     settlesWithin,
@@ -302,4 +306,9 @@ export function projectOrder<T extends { readonly name: string }>(
 ): readonly T[] {
   const names = [...context.project.syncs.keys()]
   return [...outcomes].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
+}
+
+/** What a connector says of a sync in its mode. */
+function inMode(connector: OpenedSync['connector'], { mode }: Sync): Pick<OpenedSync['connector'], 'limits'> {
+  return { limits: (account, into, volume) => connector.limits(account, into, { ...volume, mode }) }
 }

@@ -6,8 +6,8 @@ const ROOT = join(import.meta.dirname, '..', 'src')
 
 /** Who may import whom: a file imports its own layer and those before it. The first pattern that fits is its layer. */
 const LAYERS: readonly (readonly RegExp[])[] = [
-  [/^error\.ts$/, /^secret\.ts$/, /^package\.ts$/],
-  [/^sql\//, /^connectors\/connector\.ts$/],
+  [/^error\.ts$/, /^phone\.ts$/, /^secret\.ts$/, /^package\.ts$/],
+  [/^sql\//, /^connectors\/(connector|database)\.ts$/],
   [/^world\.ts$/, /^warehouses\/warehouse\.ts$/, /^connectors\/sandbox\/sandbox\.ts$/],
   [/^project\//],
   [/^compile\//],
@@ -17,12 +17,12 @@ const LAYERS: readonly (readonly RegExp[])[] = [
   [/^sync\//],
   [/^environment\.ts$/, /^catalog\//],
   [/^testing\//],
-  [/^open\.ts$/],
+  [/^open\.ts$/, /^destination-failure\.ts$/],
   [/^syncs\.ts$/, /^report\.ts$/, /^scripts\.ts$/, /^ledger-views\.ts$/],
   [/^unit-tests\.ts$/, /^test-report\.ts$/],
   [/^plan-report\.ts$/],
   [/^stages\.ts$/],
-  [/^pipeline\.ts$/, /^tests\.ts$/, /^answers\.ts$/],
+  [/^pipeline\.ts$/, /^tests\.ts$/, /^answers\.ts$/, /^doctor\.ts$/],
   [/^plan\.ts$/],
   [/^mending\.ts$/],
   [/^ledger-reset\.ts$/, /^ledger-read\.ts$/, /^ledger-compare\.ts$/, /^ledger-rekey\.ts$/],

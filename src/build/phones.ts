@@ -1,7 +1,7 @@
 import type { Phones } from '../compile/model.ts'
+import { phoneReader } from '../phone.ts'
 import type { Tokens, Values } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
-import { phoneReader } from './phone.ts'
 
 const PAGE = 10_000
 

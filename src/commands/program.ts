@@ -79,6 +79,11 @@ function describe(version: string, take: Take): Command {
   add(program, 'status', 'show what is published and what every sync still owes', async (call) =>
     (await import('./status.ts')).status(call),
   ).option('--sandbox', 'the state of the sandbox')
+  const looks = 'look whether the warehouse and every destination would do their part; change nothing'
+  add(program, 'doctor', looks, async (call) => (await import('./doctor.ts')).doctor(call)).option(
+    '--sandbox',
+    'ask the emulated vendors of this machine',
+  )
   const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
   add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
   return program

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import { openFiles } from '../connectors/files.ts'
 import { connectors } from '../connectors/index.ts'
+import { openDatabase } from '../connectors/sql/server.ts'
 import type { Environment, Progress } from '../environment.ts'
 import { warehouses } from '../warehouses/index.ts'
 import type { Clock, Fetch, World } from '../world.ts'
@@ -21,6 +22,7 @@ export function openEnvironment(
     warehouses: warehouses(),
     connectors: connectors(),
     openFiles,
+    openDatabase,
     openSandbox: async (options) => (await import('../connectors/sandbox/index.ts')).openSandbox(options),
     progress,
     signal,

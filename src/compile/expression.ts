@@ -231,7 +231,7 @@ function printCall({ name, args }: Of<'call'>, context: PrintContext): Sql {
     case 'greatest':
       return dialect.greatest(alike())
     case 'round':
-      return dialect.round(first(), arg(1) ?? 0)
+      return dialect.round(first(), arg(1) ?? 0, args[0] === undefined ? 'unknown' : typeOf(args[0]))
     case 'abs':
       return call(sql`abs`, [first()])
     case 'lower':

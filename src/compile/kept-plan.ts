@@ -56,7 +56,7 @@ function digestQuery({ dialect }: Context, plan: Table): Sql {
     sql`
       select ${dialect.md5(dialect.listText(dialect.md5(unitText(said, dialect)), ''))} as digest
       from ${from(plan)} as p
-      group by ${dialect.round(sql`p.seq / ${ROWS_TOGETHER}`, 0)}`,
+      group by ${dialect.round(sql`p.seq / ${ROWS_TOGETHER}`, 0, 'decimal')}`,
   )
   return steps.select(sql`
     select ${dialect.md5(dialect.listText(sql`digest`, ''))} as digest

@@ -63,7 +63,7 @@ export function measuredInPeriod(measure: ComparedMeasure, rows: Measured): Sql 
 
 /** A number to six digits: floats that are added in another order differ in their last, which must not look like a change. */
 export function rounded(value: Sql, { dialect }: Pick<PrintContext, 'dialect'>): Sql {
-  return dialect.round(value, 6)
+  return dialect.round(value, 6, 'float')
 }
 
 type Of<Kind extends RowMeasure['kind']> = Extract<RowMeasure, { kind: Kind }>

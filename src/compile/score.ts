@@ -174,7 +174,7 @@ function expected({ dialect }: Context, { horizon }: ValueScore): Sql {
   const amount = sql`
     ${horizon} * ${aDay}
       * ${alive}`
-  return dialect.round(amount, 2)
+  return dialect.round(amount, 2, 'float')
 }
 
 const SHORTEST_KNOWN = 365
@@ -198,5 +198,5 @@ export function weightedScore(score: WeightedScore, print: PrintContext): Sql {
     100 * (
       ${stacked(points)}
     )`
-  return block(sql`coalesce(`, sql`${dialect.round(dialect.divide(sum, most), 2)}, 0`, sql`)`)
+  return block(sql`coalesce(`, sql`${dialect.round(dialect.divide(sum, most), 2, 'float')}, 0`, sql`)`)
 }

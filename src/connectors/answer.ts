@@ -53,6 +53,12 @@ export function failureOf(response: HttpResponse, said: string, now: Ms): Destin
   return new DestinationError('batch', code, message)
 }
 
+/** The error of a request that is about no row, such as a question or the making of a list: no half of a batch mends it. */
+export function notOfRows(error: unknown): unknown {
+  if (!(error instanceof DestinationError) || error.kind !== 'batch') return error
+  return new DestinationError('config', error.code, error.message)
+}
+
 /** Asked for something that is not there, or in a way that the server does not know: no other row would fare better. */
 const CONFIG = new Set([404, 405, 410, 501, 505])
 

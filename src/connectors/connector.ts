@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Database, DatabaseClient, DatabaseServer } from './database.ts'
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 
@@ -17,6 +18,8 @@ export interface LeaveVerb {
   readonly stopsContact: boolean
   /** Does the vendor lose data that cannot be put back? Never a default. */
   readonly deletes: boolean
+  /** Is it more than leaving asks for, so that it is no default then? A withdrawn consent may still be met by it. */
+  readonly onRequest?: true
   /** Is the row no longer there for `read` after that? Only such verbs serve a mirror that owns its place. */
   readonly takesAway?: true
 }
@@ -31,12 +34,27 @@ export interface LeaveAction {
 export interface Limit {
   readonly rows: number
   readonly bytes: number
-  /** At most `calls` requests start in any `perMs`. */
+  /** At most `calls` batches start in any `perMs`. */
   readonly calls: number
   readonly perMs: Ms
   readonly inFlight: number
+  /** Requests that one batch makes, on average of the volume for which it was asked; default 1. */
+  readonly requests?: number
+  /** How long a full batch usually takes there, on average of the volume; default 1 s. For what a plan foresees only. */
+  readonly takes?: Ms
   /** The calls of a whole day, where that is known: the guard `max_calls` looks at it. */
   readonly perDay?: number
+}
+
+/** How much a sync is to send. */
+export interface Volume {
+  /** Rows to create or to update. */
+  readonly upsert: number
+  readonly remove: number
+  /** How many of `upsert` are there already, which some vendors take one by one; left out = none. */
+  readonly updates?: number
+  /** Left out = upsert. */
+  readonly mode?: Mode
 }
 
 /** What an answer says about the account's rate, besides what became of its rows. */
@@ -46,14 +64,22 @@ export type PaceHint =
   /** What is left of a long quota is not ours: this run sends no more. `why` is a sentence. */
   | { readonly kind: 'stop'; readonly why: string }
 
-/** A field that the vendor knows. `key` fields are those that a sync's `key:` may name. */
+/** A field that the vendor knows. */
 export interface Field {
   readonly name: string
   readonly description?: string
   readonly required?: boolean
+  /** A sync's `key:` may name it. */
   readonly key?: boolean
+  /** The vendor finds people by it, and only by its old value what was told under that: the ledger keeps it. */
+  readonly match?: boolean
   readonly type: 'text' | 'number' | 'boolean' | 'date' | 'timestamp' | 'json'
   readonly normalise?: 'email' | 'phone'
+}
+
+/** Does the vendor find rows by it? */
+export function isMatchField({ key, match, normalise }: Field): boolean {
+  return key === true || match === true || normalise !== undefined
 }
 
 /** What a connector knows how to do for one kind of vendor: plain description, and `open`, its only way to act. */
@@ -64,8 +90,12 @@ export interface Connector<A, T> {
   readonly account: z.ZodType<A>
   /** The options of `into:` in a sync. */
   readonly into: z.ZodType<T>
+  /** The account with what the project says of all its data, where the account says nothing itself. */
+  inherit?(account: A, project: { readonly phoneCountry: string | undefined }): A
   readonly modes: readonly Mode[]
   readonly leaves: readonly LeaveVerb[]
+  /** Those of `leaves` that a place has, where that depends on the place. Left out = all. */
+  leavesOf?(into: T): readonly LeaveVerb[]
   readonly erase: 'permanent' | 'remove' | 'suppress' | 'none'
   /** Default of `settles_within`: how long a request may still take effect after it was sent. */
   readonly settlesWithin: Ms
@@ -75,12 +105,8 @@ export interface Connector<A, T> {
   reads?(mode: Mode, into: T): boolean
   /** True where keys that differ in case only are one: a row that is read back may have another case. */
   readonly foldsKeys?: boolean
-  /** Limits for the given volume (rows to upsert and to remove). */
-  limits(
-    account: A,
-    into: T,
-    volume: { readonly upsert: number; readonly remove: number },
-  ): { readonly upsert: Limit; readonly remove: Limit }
+  /** Limits while so much is sent. */
+  limits(account: A, into: T, volume: Volume): { readonly upsert: Limit; readonly remove: Limit }
   /** The fields that are known beforehand; `open` means that others may be named too. */
   fields(into: T): { readonly known: readonly Field[]; readonly open: boolean }
   /**
@@ -109,12 +135,24 @@ export interface Io {
    * only: what is sent is repeated by the engine. Undefined = once.
    */
   patiently?<T>(ask: () => Promise<T>): Promise<T>
+  /**
+   * Says in the report what no receipt can, as a sentence without values: "The audience has fewer than 100 people and is
+   * not shown to anybody." The same is said once. Left out = nobody listens.
+   */
+  note?(sentence: string): void
   /** Wall clock, milliseconds since 1970: for signatures and token expiry only. */
   now(): Ms
   readonly files: Files
+  /**
+   * The database that the account declares; nothing is connected before its first transaction, and `server` is not asked
+   * where something stands in for it. Left out where none can be reached.
+   */
+  database?(client: DatabaseClient, server: () => DatabaseServer): Database
   /** The sync's name: bodies and messages may say it. */
   readonly sync: string
   readonly mode: Mode
+  /** What the sync does to rows that leave or are withdrawn, as far as it says or implies so: for `check`. */
+  readonly acts?: readonly LeaveAction[]
   /** Their names of everything that the sync sends, in YAML order; a single change may hold fewer. */
   readonly columns: { readonly key: readonly string[]; readonly fields: readonly string[] }
 }
@@ -158,6 +196,8 @@ export interface Files {
   /** Writes rows as a Parquet file with the same promise as `write`; all columns are text or null. */
   writeParquet(path: string, columns: readonly string[], rows: AsyncIterable<readonly (string | null)[]>): Promise<void>
   exists(path: string): Promise<boolean>
+  /** Throws DestinationError where the file could not be written; changes nothing. */
+  check(path: string): Promise<void>
 }
 
 /** An opened account. */
@@ -217,8 +257,11 @@ export interface Change {
   readonly key: Key
   /** Mapped fields in YAML order; empty for a removal. A field with null is to be cleared. */
   readonly fields: Readonly<Record<string, Json>>
-  /** The fields as last acknowledged, where the ledger keeps them. */
-  readonly before: Readonly<Record<string, Json>> | undefined
+  /**
+   * Match fields under which the destination may hold the row, the acknowledged ones first; more than one where it is not
+   * known which of several requests took effect. Empty for a new row, and where the connector has no match fields.
+   */
+  readonly before: readonly Readonly<Record<string, Json>>[]
   /** The vendor's own id, where an earlier receipt gave one. */
   readonly destinationId: string | undefined
   readonly leave: LeaveAction | undefined
@@ -273,10 +316,20 @@ export class DestinationError extends Error {
 }
 
 /**
- * What stands for a secret or variable that is not set while the sandbox runs. Its form serves as a key with a data
- * centre, as an address and as a domain alike; `.invalid` names no host (RFC 2606).
+ * What stands for a secret or variable that is not set while the sandbox runs; two of them are two accounts. Its form
+ * serves as a key with a data centre, as an address and as a domain alike; `.invalid` names no host (RFC 2606).
  */
-export const UNSET = 'https://sandbox.invalid/-us1'
+export function standIn(name: string): string {
+  return `${NOWHERE}${encodeURIComponent(name)}${END}`
+}
+
+/** Is this what stands for something that is not set? */
+export function isStandIn(text: string | undefined): boolean {
+  return text?.startsWith(NOWHERE) === true && text.endsWith(END)
+}
+
+const NOWHERE = 'https://sandbox.invalid/'
+const END = '-us1'
 
 /** The known connectors by name. */
 export type Connectors = ReadonlyMap<string, Connector<unknown, unknown>>

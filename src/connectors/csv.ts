@@ -11,5 +11,11 @@ export function readCsv(text: string): readonly (readonly (string | null)[])[] {
   return records
 }
 
+/** A cell as RFC 4180 has it; null is an empty one, empty text is `""`. */
+export function csvCell(value: string | null): string {
+  if (value === null) return ''
+  return value === '' || /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
+}
+
 /** One cell with what ends it. At the end of the text nothing is left to match. */
 const CELL = /(?!$)(?:"((?:[^"]|"")*)"|([^,\r\n]*))(,|\r?\n|$)/g

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises'
+import { access, lstat, mkdir, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { DestinationError, type Files } from './connector.ts'
 
@@ -33,7 +33,23 @@ export function openFiles(root: string): Files {
         await replaceFile(place, (beside) => writeParquet(beside, columns, rows))
       }),
     exists: (path) => guarded(path, async () => (await placeOf(root, path, 'look')) !== undefined),
+    check: (path) => guarded(path, () => checkPlace(root, path)),
   }
+}
+
+/** Looks whether the file could be put in its place, or the folders that are missing into theirs. */
+async function checkPlace(root: string, path: string): Promise<void> {
+  const place = await placeOf(root, path, 'look')
+  if (place !== undefined && (await stat(place)).isDirectory()) throw refusedBy('EISDIR')
+  let folder = dirname(resolve(root, path))
+  while ((await kindOf(folder)) === undefined) folder = dirname(folder)
+  if (!(await stat(folder)).isDirectory()) throw refusedBy('ENOTDIR')
+  await access(folder, constants.W_OK | constants.X_OK)
+}
+
+/** What the system would say. */
+function refusedBy(code: string): Error {
+  return Object.assign(new Error(code), { code })
 }
 
 /** A planted link is not followed, and what an earlier crash left is written over. */
@@ -48,11 +64,22 @@ async function guarded<T>(path: string, act: () => Promise<T>): Promise<T> {
     // Anything else comes from whoever made the rows.
     if (!OURS.has(code) && !PASSING.has(code)) throw error
     const kind = OURS.has(code) ? 'config' : 'transient'
-    throw new DestinationError(kind, code, `The file "${path}" cannot be used: ${code}.`, { cause: error })
+    const why = WORDS[code] === undefined ? code : `${WORDS[code]} (${code})`
+    throw new DestinationError(kind, code, `The file "${path}" cannot be used: ${why}.`, { cause: error })
   }
 }
 
 const OURS = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EISDIR', 'ENOTEMPTY', 'ELOOP', 'ENAMETOOLONG', 'EEXIST'])
+const WORDS: Readonly<Record<string, string>> = {
+  EACCES: 'this user may not write there',
+  EPERM: 'this user may not write there',
+  EROFS: 'the drive is read-only',
+  ENOTDIR: 'a file stands where a folder is needed',
+  EISDIR: 'a folder stands in its place',
+  ENAMETOOLONG: 'its name is too long',
+  ENOSPC: 'the drive is full',
+  EDQUOT: 'the quota of the drive is used up',
+}
 const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'EIO', 'EBUSY', 'ETXTBSY', 'ESTALE'])
 
 /** The real place of a file below the root; undefined where `look` finds no file. */

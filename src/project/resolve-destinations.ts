@@ -59,7 +59,7 @@ function destinationOf(
       ...header(item),
       type: connector.name,
       ...(value.was && { was: value.was.text }),
-      account: account.value,
+      account: connector.inherit?.(account.value, settings) ?? account.value,
       secrets: account.secrets,
       settlesWithin,
       allowPrivate: value.allow_private ?? false,

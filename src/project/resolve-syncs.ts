@@ -1,4 +1,4 @@
-import type { Connector, Mode } from '../connectors/connector.ts'
+import { type Connector, isMatchField, type LeaveVerb, type Mode } from '../connectors/connector.ts'
 import { nearest, problem } from '../error.ts'
 import type { ValueType } from '../sql/dialect.ts'
 import { traitColumns } from './columns.ts'
@@ -72,7 +72,7 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
   const sides = { context, item, connector, into, ours: subject.ours }
   const key = keysOf(sides)
   const fields = fieldsOf(sides)
-  const acts = mode && actsOf(context, item, connector, mode)
+  const acts = mode && actsOf(context, item, { name: connector.name, leaves: leavesOf(connector, into) }, mode)
   const purpose = purposeOf(sides, scope, subject, [key, fields])
   const sent = rows && mode && rowsOf(context, item, rows, { mode, key, fields })
   if (!mode || !acts || into === undefined || problems.slice(before).some((one) => one.severity === 'error'))
@@ -105,6 +105,10 @@ function syncOf(context: Resolving, scope: SyncScope, item: Item<SyncShape>): Sy
     ...(every !== undefined && { every }),
     ...(wait !== undefined && { wait }),
   }
+}
+
+function leavesOf(connector: Connector<unknown, unknown>, into: unknown): readonly LeaveVerb[] {
+  return into === undefined ? connector.leaves : (connector.leavesOf?.(into) ?? connector.leaves)
 }
 
 /** Types of what a key may be made of, by name. */
@@ -224,7 +228,7 @@ function purposeOf(
 ): string | undefined {
   if (rows) {
     const known = into === undefined ? [] : connector.fields(into).known
-    const matched = new Set(known.filter((one) => one.key || one.normalise).map(({ name }) => name))
+    const matched = new Set(known.filter(isMatchField).map(({ name }) => name))
     const values = fields.flatMap(({ theirs, value }) =>
       matched.has(theirs) && value.kind === 'trait' ? [value.trait] : [],
     )

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { UNSET } from '../connectors/connector.ts'
+import { standIn } from '../connectors/connector.ts'
 import { CdpError } from '../error.ts'
 import { Secret } from '../secret.ts'
 import type { Destination, SecretReference } from './project.ts'
@@ -53,7 +53,7 @@ function filled(written: string, values: Values): string {
   let text = ''
   let done = 0
   for (const one of referencesOf(written)) {
-    text += written.slice(done, one.from) + (referred(one, values) ?? UNSET)
+    text += written.slice(done, one.from) + (referred(one, values) ?? standIn(one.name))
     done = one.to
   }
   return text + written.slice(done)

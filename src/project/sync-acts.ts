@@ -21,7 +21,7 @@ export function actsOf(context: Resolving, item: Item<SyncShape>, connector: Ven
   const onLeave = on_leave
     ? leaveOf(context, on_leave, connector, mode)
     : mode === 'mirror'
-      ? mildest(connector)
+      ? mildest(connector, (one) => one.onRequest !== true)
       : undefined
   if (on_withdraw) return { onLeave, onWithdraw: withdrawOf(context, on_withdraw, connector, mode) }
   const stops = connector.leaves.some((one) => one.stopsContact && one.verb === onLeave?.verb)

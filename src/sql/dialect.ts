@@ -109,7 +109,11 @@ export interface Dialect extends Quoting {
 
   /** Division that gives null on a zero divisor and never truncates. */
   divide(a: Sql, b: Sql): Sql
-  round(value: Sql, digits: Sql | number): Sql
+  /**
+   * Rounded to so many digits, halves away from zero. A `float` is rounded as floats are: what it is times the power of
+   * ten, so that 146.575, which is a little less as a float, becomes 146.57.
+   */
+  round(value: Sql, digits: Sql | number, type: ValueType): Sql
   /** Smallest or greatest of several values; nulls are skipped, null only when all are null. */
   least(values: readonly Sql[]): Sql
   greatest(values: readonly Sql[]): Sql

@@ -4,6 +4,18 @@ import type { Ms } from '../connectors/connector.ts'
 const START = 2
 const EARNED_BY = 20
 
+/** How long batches take that all go well, `takes` each, while more and more of them run at once, up to `most`. */
+export function timeFor(batches: number, most: number, takes: Ms): Ms {
+  let [left, allowed, ms] = [batches, Math.min(START, most), 0]
+  while (left > 0) {
+    const now = allowed < most ? Math.min(left, EARNED_BY) : left
+    ms += (now / allowed) * takes
+    left -= now
+    allowed = Math.min(allowed + 1, most)
+  }
+  return ms
+}
+
 /**
  * How many requests of an account may run at once: one more for every 20 that went well, half as many when the vendor
  * says that it is too much or takes too long; never above what the connector permits, and never none.

@@ -1,5 +1,7 @@
+import type { Ms } from '../connectors/connector.ts'
 import type { Judged } from './breach.ts'
-import { callsFor, type Guarded } from './guard.ts'
+import { timeFor } from './concurrency.ts'
+import { callsFor, type Guarded, volumeOf } from './guard.ts'
 import type { SyncJob, SyncOutcome } from './job.ts'
 import { judgedPlan } from './judge.ts'
 import type { Kept, PlanCounts } from './ledger.ts'
@@ -57,17 +59,21 @@ export async function draftSync(
   return { outcome, estimate: estimateOf(job, counts), kept, judged }
 }
 
-/** Batches as large as the vendor takes them, one after the other at its rate. */
+/** What a request takes at a vendor of whom nothing better is known. */
+const USUALLY: Ms = 1_000
+
+/** Batches as large as the vendor takes them, at its rate and as many at once as the run would dare. */
 function estimateOf(job: DraftJob, counts: PlanCounts): Estimate | undefined {
-  const volume = { upsert: counts.creates + counts.updates, remove: counts.removes }
+  const volume = volumeOf(counts)
   const calls = callsFor(job, volume)
   if (calls === undefined || calls === 0 || job.delivers === 'whole')
     return calls === undefined ? undefined : { calls, minutes: 0 }
   const limits = job.connector?.limits(job.account, job.into, volume)
   if (limits === undefined) return undefined
   const ms = (['upsert', 'remove'] as const).reduce((sum, kind) => {
-    const { rows, calls: most, perMs } = limits[kind]
-    return sum + (Math.ceil(volume[kind] / rows) / most) * perMs
+    const { rows, calls: most, perMs, inFlight, takes = USUALLY } = limits[kind]
+    const batches = Math.ceil(volume[kind] / rows)
+    return sum + Math.max((batches / most) * perMs, timeFor(batches, inFlight, takes))
   }, 0)
   return { calls, minutes: Math.ceil(ms / 6_000) / 10 }
 }

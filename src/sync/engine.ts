@@ -3,6 +3,7 @@ import type { Judged } from './breach.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery } from './delivery.ts'
 import type { Stop } from './grace.ts'
+import { volumeOf } from './guard.ts'
 import { type KeptJob, type SyncJob, type SyncOutcome, TIMING } from './job.ts'
 import { judgedPlan } from './judge.ts'
 import { adopted } from './kept.ts'
@@ -23,6 +24,8 @@ export type PlannedSync =
       readonly counts: PlanCounts
       readonly judged: Judged
       readonly checkpoint: Checkpoint
+      /** Why jobs of earlier runs could not be asked for. */
+      readonly barred: Ending | undefined
     }
   | { readonly kind: 'ended'; readonly job: SyncJob; readonly outcome: SyncOutcome }
 
@@ -41,8 +44,10 @@ export async function planSync(job: SyncJob, { override = false } = {}): Promise
   const { lease } = claimed
   const checkpoint = new Checkpoint(ledger, lease, world.clock, job.timing ?? TIMING, claimedAt)
   return guarded(job, checkpoint, async () => {
-    const judged =
-      job.kept === undefined ? await planned(job, checkpoint, override) : await adopted(job, lease, job.kept)
+    const { barred, ...judged } =
+      job.kept === undefined
+        ? await planned(job, checkpoint, override)
+        : { ...(await adopted(job, lease, job.kept)), barred: undefined }
     const { counts, breaches } = judged
     if (breaches.length > 0 && !override) {
       const outcome = blocked(job, judged, began)
@@ -51,17 +56,21 @@ export async function planSync(job: SyncJob, { override = false } = {}): Promise
       return { kind: 'ended', job, outcome }
     }
     if (breaches.some((breach) => breach.guard === 'environment')) await ledger.acknowledge()
-    return { kind: 'ready', job, counts, judged, checkpoint }
+    return { kind: 'ready', job, counts, judged, checkpoint, barred }
   })
 }
 
-async function planned(job: SyncJob, checkpoint: Checkpoint, override: boolean): Promise<Judged> {
+async function planned(
+  job: SyncJob,
+  checkpoint: Checkpoint,
+  override: boolean,
+): Promise<Judged & { readonly barred: Ending | undefined }> {
   const { ledger } = job
   const { lease } = checkpoint
   await ledger.recover(lease)
-  await poll({ job, lease, wait: 0, mayGoOn: () => checkpoint.keep() })
+  const { ending: barred } = await poll({ job, lease, wait: 0, mayGoOn: () => checkpoint.keep() })
   const notes = await survey(job, lease, () => checkpoint.keep())
-  return { ...(await judgedPlan(job, lease, override)), notes }
+  return { ...(await judgedPlan(job, lease, override)), notes, barred }
 }
 
 /** Sends a plan, merges what became of it, and gives the lease back. Throws CdpError when the warehouse fails. */
@@ -105,7 +114,7 @@ export async function guarded<T>(
 }
 
 async function send(
-  { job, counts, judged, checkpoint }: Extract<PlannedSync, { kind: 'ready' }>,
+  { job, counts, judged, checkpoint, barred }: Extract<PlannedSync, { kind: 'ready' }>,
   stop: Stop,
   progress: (rows: number) => void,
 ): Promise<SyncOutcome> {
@@ -116,8 +125,9 @@ async function send(
   await deliverPlan({ job, delivery, overridden }, counts, progress).finally(() => delivery.close())
   const rows = counts.creates + counts.updates + counts.removes
   const isOurs = !checkpoint.isFenced && (rows + counts.marks === 0 || (await ledger.merge(checkpoint.lease)))
-  const ending: Ending | undefined = isOurs ? delivery.ending : { kind: 'fenced' }
-  const tally = await settled(job, checkpoint, stop.signal)
+  const asked = await settled(job, checkpoint, stop.signal)
+  const ending: Ending | undefined = isOurs ? (delivery.ending ?? barred ?? asked.ending) : { kind: 'fenced' }
+  const { tally } = asked
   const said = saidOf(job, judged, ending)
   const outcome = outcomeOf(job, {
     ...said,
@@ -125,7 +135,8 @@ async function send(
     counts,
     tally,
     withheld: delivery.withheld,
-    calls: delivery.calls,
+    // A batch of a file or a database makes no request.
+    calls: Math.max(job.requests?.() ?? 0, delivery.calls),
     retries: delivery.retries,
     nextEligibleAt: ending?.kind === 'postponed' ? ending.until : undefined,
     ms: world.clock.now() - began,
@@ -153,7 +164,7 @@ async function deliverPlan(
   if (rows === 0) return
   if (job.delivers === 'changes') {
     const changes = job.ledger.changes(delivery.checkpoint.lease)
-    await sendChanges({ ...asking, changes, volume: { upsert: creates + updates, remove: removes }, progress })
+    await sendChanges({ ...asking, changes, volume: volumeOf(counts), progress })
     return
   }
   // An earlier replacement may still land over a new one; and a part of a whole cannot be sent.
@@ -169,12 +180,18 @@ async function settled(
   job: SyncJob,
   checkpoint: Checkpoint,
   signal: AbortSignal | undefined,
-): Promise<ReadonlyMap<Outcome, number>> {
+): Promise<{ readonly tally: ReadonlyMap<Outcome, number>; readonly ending?: Ending }> {
   const accepted = checkpoint.tally.get('submitted') ?? 0
-  if (accepted === 0 || checkpoint.isFenced) return checkpoint.tally
+  if (accepted === 0 || checkpoint.isFenced) return { tally: checkpoint.tally }
   const wait = job.wait ?? (job.timing ?? TIMING).wait
-  const known = await poll({ job, lease: checkpoint.lease, wait, mayGoOn: () => checkpoint.keep(), signal })
-  return moved(checkpoint.tally, known, accepted)
+  const { counts, ...rest } = await poll({
+    job,
+    lease: checkpoint.lease,
+    wait,
+    mayGoOn: () => checkpoint.keep(),
+    signal,
+  })
+  return { tally: moved(checkpoint.tally, counts, accepted), ...rest }
 }
 
 // Jobs of earlier runs may end now, too; only so many rows were accepted by this one.

@@ -1,3 +1,4 @@
+import type { Limit, Volume } from '../connectors/connector.ts'
 import type { Breach } from './breach.ts'
 import { consentGuard } from './consent.ts'
 import type { SyncJob } from './job.ts'
@@ -45,14 +46,20 @@ export function breaches(job: Guarded, counts: PlanCounts, found: Found = {}): r
 }
 
 /** How many requests it takes to send so many rows, batches being full; undefined where the limits are not known. */
-export function callsFor(
-  { delivers, connector, account, into }: Partial<Guarded>,
-  volume: { readonly upsert: number; readonly remove: number },
-): number | undefined {
+export function callsFor({ delivers, connector, account, into }: Partial<Guarded>, volume: Volume): number | undefined {
   if (delivers === 'whole') return volume.upsert + volume.remove > 0 ? 1 : 0
   if (connector === undefined || account === undefined) return undefined
   const { upsert, remove } = connector.limits(account, into, volume)
-  return Math.ceil(volume.upsert / upsert.rows) + Math.ceil(volume.remove / remove.rows)
+  return requestsFor(upsert, volume.upsert) + requestsFor(remove, volume.remove)
+}
+
+/** What a plan would send. */
+export function volumeOf({ creates, updates, removes }: Pick<PlanCounts, 'creates' | 'updates' | 'removes'>): Volume {
+  return { upsert: creates + updates, remove: removes, updates }
+}
+
+function requestsFor({ rows, requests = 1 }: Limit, volume: number): number {
+  return Math.round(Math.ceil(volume / rows) * requests)
 }
 
 const APPLY = '`cdp plan -o plan.json`, then `cdp apply plan.json --override <plan id>`'
@@ -75,7 +82,7 @@ function environment({ otherTarget }: Found): Breach | undefined {
 function mapping(job: Guarded, counts: PlanCounts, { change, resends }: Found): Breach | undefined {
   if (change?.kind === 'key') return counts.snapshot === 0 ? undefined : newKey(job, counts, change)
   if (change === undefined || resends === undefined || resends.chosen || resends.rows === 0) return undefined
-  const about = callsFor(job, { upsert: resends.rows, remove: 0 })
+  const about = callsFor(job, { upsert: resends.rows, remove: 0, updates: resends.rows })
   const cost = about === undefined ? '' : `, about ${count(about, 'call')}`
   const amount = `${count(resends.rows, 'row')}${cost}`
   const words = changeWords(change)
@@ -167,7 +174,7 @@ function created({ guard, ...job }: Guarded, { creates, owed }: PlanCounts): Bre
 function calls(job: Guarded, counts: PlanCounts): Breach | undefined {
   const { connector, account, into } = job
   if (connector === undefined || account === undefined) return undefined
-  const volume = { upsert: counts.creates + counts.updates, remove: counts.removes }
+  const volume = volumeOf(counts)
   const limits = connector.limits(account, into, volume)
   const quota = Math.min(
     limits.upsert.perDay ?? Number.POSITIVE_INFINITY,

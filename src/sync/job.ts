@@ -40,6 +40,8 @@ export interface SyncJob {
   readonly settlesWithin: Ms
   /** One per credential, shared by all syncs that use it. */
   readonly pace: Pace
+  /** Requests that were made of the destination so far; left out where nobody counts them: a batch is one. */
+  readonly requests?: (() => number) | undefined
   /** Aborts the requests that are in flight, and lets none start any more. */
   readonly cutOff?: () => void
   readonly world: Pick<World, 'clock' | 'random'>

@@ -63,6 +63,6 @@ function noteOf(job: JudgedJob, change: MappingChange | undefined, mapped: Mappe
   if (change?.kind !== 'fields') return undefined
   const { added, changed, removed } = change
   const way = mapped.resends === undefined ? 'rebase' : mapped.resends.chosen ? 'resync' : 'ask'
-  const calls = callsFor(job, { upsert: mapped.rows, remove: 0 }) ?? null
+  const calls = callsFor(job, { upsert: mapped.rows, remove: 0, updates: mapped.rows }) ?? null
   return { added, changed, removed, way, rows: mapped.rows, calls }
 }

@@ -4,14 +4,23 @@ import {
   type JobState,
   type Key,
   type Ms,
+  NetworkError,
   type Receipt,
 } from '../connectors/connector.ts'
 import type { SyncJob } from './job.ts'
 import type { Lease, Settled, Submitted } from './ledger.ts'
 import { withoutValues } from './shape.ts'
+import type { Ending } from './trouble.ts'
 
 /** Settled rows by outcome. */
 export type SettledCounts = ReadonlyMap<Settled['outcome'], number>
+
+/** What was learned of jobs. */
+export interface Polled {
+  readonly counts: SettledCounts
+  /** Why no more could be asked, where asking again would not help: their rows go on waiting. */
+  readonly ending?: Ending
+}
 
 export interface Polling {
   readonly job: SyncJob
@@ -23,25 +32,29 @@ export interface Polling {
 }
 
 /** Asks for the asynchronous jobs that rows wait for, and writes down what became of those rows. */
-export async function poll({ job, lease, wait, mayGoOn, signal }: Polling): Promise<SettledCounts> {
+export async function poll({ job, lease, wait, mayGoOn, signal }: Polling): Promise<Polled> {
   const counts = new Map<Settled['outcome'], number>()
-  if (!job.channel.poll) return counts
+  if (!job.channel.poll) return { counts }
   const { clock } = job.world
   const until = clock.now() + wait
   let open = byJob(await job.ledger.submitted(lease))
   while (open.size > 0) {
     let soonest = Number.POSITIVE_INFINITY
     for (const [id, rows] of open) {
-      if (signal?.aborted || !(await mayGoOn())) return counts
+      if (signal?.aborted || !(await mayGoOn())) return { counts }
       const state = await stateOf(job, id)
-      if (state.state === 'running') soonest = Math.min(soonest, state.after)
-      else await settle({ job, lease, rows, state, counts })
-      if (state.state !== 'running') open = without(open, id)
+      if (state.state === 'barred') return { counts, ending: state.ending }
+      if (state.state === 'running') {
+        soonest = Math.min(soonest, state.after)
+        continue
+      }
+      await settle({ job, lease, rows, found: state, counts })
+      open = without(open, id)
     }
-    if (open.size === 0 || clock.now() + soonest > until) return counts
+    if (open.size === 0 || clock.now() + soonest > until) return { counts }
     await clock.sleep(soonest, signal)
   }
-  return counts
+  return { counts }
 }
 
 function byJob(rows: readonly Submitted[]): ReadonlyMap<JobId, readonly Submitted[]> {
@@ -58,14 +71,49 @@ function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
   return new Map([...map].filter(([one]) => one !== key))
 }
 
+/** What is known of a job, its receipts read to the end. */
+type Known =
+  | { readonly state: 'running'; readonly after: Ms }
+  | Found
+  | { readonly state: 'barred'; readonly ending: Ending }
+
+type Found = { readonly state: 'done'; readonly receipts: ReadonlyMap<string, Receipt>; readonly rest: Receipt }
+
 /** A question that was not answered is asked again by the next run. */
-async function stateOf(job: SyncJob, id: JobId): Promise<JobState> {
+async function stateOf(job: SyncJob, id: JobId): Promise<Known> {
   try {
-    return (await job.channel.poll?.(id, job.into)) ?? { state: 'lost' }
+    return await found((await job.channel.poll?.(id, job.into)) ?? { state: 'lost' })
   } catch (error) {
-    if (error instanceof DestinationError && (error.kind === 'transient' || error.kind === 'throttle'))
-      return { state: 'running', after: Number.POSITIVE_INFINITY }
-    throw error
+    if (error instanceof NetworkError) return UNANSWERED
+    if (!(error instanceof DestinationError)) throw error
+    const { kind, message } = error
+    switch (kind) {
+      case 'transient':
+      case 'throttle':
+        return UNANSWERED
+      case 'auth':
+      case 'config':
+        return { state: 'barred', ending: { kind, message } }
+      case 'batch':
+        return { state: 'barred', ending: { kind: 'config', message } }
+    }
+  }
+}
+
+const UNANSWERED: Known = { state: 'running', after: Number.POSITIVE_INFINITY }
+
+async function found(state: JobState): Promise<Known> {
+  switch (state.state) {
+    case 'running':
+      return state
+    case 'lost':
+      // A lost job may have done its work.
+      return { state: 'done', receipts: new Map(), rest: { outcome: 'again', code: 'job_lost', applied: 'maybe' } }
+    case 'done': {
+      const receipts = new Map<string, Receipt>()
+      for await (const { key, receipt } of state.receipts) receipts.set(JSON.stringify(key), receipt)
+      return { state: 'done', receipts, rest: state.rest }
+    }
   }
 }
 
@@ -75,16 +123,12 @@ interface Ended {
   readonly job: SyncJob
   readonly lease: Lease
   readonly rows: readonly Submitted[]
-  readonly state: Exclude<JobState, { state: 'running' }>
+  readonly found: Found
   readonly counts: Map<Settled['outcome'], number>
 }
 
-async function settle({ job, lease, rows, state, counts }: Ended): Promise<void> {
-  const receipts = new Map<string, Receipt>()
-  if (state.state === 'done')
-    for await (const { key, receipt } of state.receipts) receipts.set(JSON.stringify(key), receipt)
-  // A lost job may have done its work.
-  const rest: Receipt = state.state === 'done' ? state.rest : { outcome: 'again', code: 'job_lost', applied: 'maybe' }
+async function settle({ job, lease, rows, found, counts }: Ended): Promise<void> {
+  const { receipts, rest } = found
   for (let from = 0; from < rows.length; from += PAGE) {
     const settled = rows.slice(from, from + PAGE).map((row) => {
       const key = JSON.parse(row.keyJson) as Key

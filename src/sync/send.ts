@@ -1,4 +1,4 @@
-import type { Change, Limit, Slot } from '../connectors/connector.ts'
+import type { Change, Limit, Slot, Volume } from '../connectors/connector.ts'
 import { batches } from './batch.ts'
 import { deliver } from './deliver.ts'
 import type { Delivery } from './delivery.ts'
@@ -12,7 +12,7 @@ export interface Sending {
   readonly job: SyncJob
   readonly delivery: Delivery
   readonly changes: AsyncIterable<readonly PlannedChange[]>
-  readonly volume: { readonly upsert: number; readonly remove: number }
+  readonly volume: Volume
   /** Guards of consent were overridden: see `Asking`. */
   readonly overridden: boolean
   readonly progress?: ((rows: number) => void) | undefined

@@ -19,7 +19,7 @@ export function shape(planned: PlannedChange, acts: Pick<SyncJob, 'onLeave' | 'o
     op: planned.op,
     key: JSON.parse(planned.keyJson) as Key,
     fields: isRemoval ? {} : (JSON.parse(planned.payload) as Fields),
-    before: planned.before === null ? undefined : (JSON.parse(`[${planned.before}]`) as Fields[])[0],
+    before: planned.before === null ? [] : (JSON.parse(`[${planned.before}]`) as Fields[]),
     destinationId: planned.destinationId ?? undefined,
     leave: isRemoval ? (planned.act === 'withdraw' ? acts.onWithdraw : acts.onLeave) : undefined,
     idempotencyKey: planned.idempotencyKey,

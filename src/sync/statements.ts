@@ -11,7 +11,7 @@ import { confessedQuery, holdOf, isMine, mergeQuery, settleQuery, shifted } from
 import { migrationStatements } from '../compile/ledger-migrations.ts'
 import { KEPT_DAYS, type LedgerTables, ledgerTables } from '../compile/ledger-tables.ts'
 import { noteStart } from '../compile/sync-rows.ts'
-import type { Connector } from '../connectors/connector.ts'
+import { type Connector, isMatchField } from '../connectors/connector.ts'
 import type { Sync } from '../project/project.ts'
 import { column, from, parameter, type Sql, type Statement, sql, text } from '../sql/sql.ts'
 import { creation } from './creation-statements.ts'
@@ -114,9 +114,7 @@ export function isWhole({ connector, sync }: Pick<LedgerOf, 'connector' | 'sync'
 /** Fields by which the vendor finds a row. */
 export function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> {
   const { known } = connector.fields(sync.into)
-  return new Set(
-    known.filter((field) => field.key === true || field.normalise !== undefined).map((field) => field.name),
-  )
+  return new Set(known.filter(isMatchField).map((field) => field.name))
 }
 
 function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables) {

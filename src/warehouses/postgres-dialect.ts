@@ -42,7 +42,7 @@ export const postgresDialect: Dialect = {
   createView: (view, query) => sql`
     drop view if exists ${from(view)}${then}create view ${from(view)} as
     ${query}`,
-  createSchema: (schema) => sql`create schema if not exists ${id(schema)}`,
+  createSchema,
   dropSchema: (schema) => sql`drop schema if exists ${id(schema)} cascade`,
   dropTable: (table) => sql`drop table if exists ${from(table)}`,
   dropView: (view) => sql`drop view if exists ${from(view)}`,
@@ -91,7 +91,13 @@ export const postgresDialect: Dialect = {
   clock: () => sql`statement_timestamp()`,
 
   divide: (a, b) => sql`(cast(${a} as double precision) / nullif(${b}, 0))`,
-  round: (value, digits) => sql`round(cast(${value} as numeric), ${digits})`,
+  round: (value, digits, type) => {
+    if (type !== 'float') return sql`round(cast(${value} as numeric), ${digits})`
+    // Its own round of floats goes to the even neighbour; a cast to numeric keeps 15 digits only.
+    const power = sql`power(cast(10 as double precision), ${digits})`
+    const scaled = sql`cast(cast(${operand(value)} * ${power} as text) as numeric)`
+    return sql`(cast(round(${scaled}) as double precision) / ${power})`
+  },
   least: (values) => atEnd(values, ''),
   greatest: (values) => atEnd(values, ' desc'),
   concat: (values) => (values.length === 0 ? sql`''` : sql`(${join(values.map(operand), ' || ')})`),
@@ -324,6 +330,22 @@ function filter(where: Sql): Sql {
 }
 
 /** A tally is the list of its values. How often, in which tally first, and what: of the value that comes first by these. */
+/**
+ * `create schema if not exists` asks for the right to create schemas before it looks whether there is one: a role that was
+ * given its two schemas, and no more, would be refused.
+ */
+function createSchema(schema: string): Sql {
+  const tag = code(schema.includes('$cdp$') ? '$a_schema_of_cdp$' : '$cdp$')
+  return sql`
+    do ${tag}
+    begin
+      if to_regnamespace(quote_ident(${text(schema)})) is null then
+        execute format('create schema %I', ${text(schema)});
+      end if;
+    end
+    ${tag}`
+}
+
 function mostIn(tallies: readonly Sql[], wanted: Sql): Sql {
   if (tallies.length === 0) return sql`null`
   const items = tallies.map((tally, index) => sql`select unnest(${tally}) as item, ${index + 1} as tally`)

@@ -9,11 +9,16 @@ import { isConflict, type Printed, printed, type Result, run, unbound } from './
 import { StatementError } from './statement-error.ts'
 import type { Page, Row, Session } from './warehouse.ts'
 
+/** So few rows are joined row by row in no time. */
+const FEW = 200
+
 /** Postgres behind the `Session` interface. Each call has a connection of the pool to itself while it runs. */
 export class PostgresSession implements Session {
   readonly dialect: Dialect = postgresDialect
   readonly #pool: Knex
   readonly #busy = new Set<Client>()
+  /** Rows that were appended by table, and how many of them its statistics are to know next. */
+  readonly #appended = new Map<string, { rows: number; next: number }>()
   #closed = false
 
   constructor(pool: Knex) {
@@ -119,7 +124,22 @@ export class PostgresSession implements Session {
         ]
         await run(connection, { name, text: text.join('\n'), values: lists })
       }
+      if (this.#isNewToPlanner(nameOf(table, tokens), rows.rows))
+        await run(connection, { name, text: `analyze ${print(from(table), this.dialect, tokens)}`, values: [] })
     })
+  }
+
+  /**
+   * Without statistics the planner takes a table for a small one, and joins it row by row; the server's own come minutes
+   * later. They are made anew whenever the rows have doubled.
+   */
+  #isNewToPlanner(name: string, rows: number): boolean {
+    const known = this.#appended.get(name) ?? { rows: 0, next: FEW }
+    known.rows += rows
+    this.#appended.set(name, known)
+    if (known.rows < known.next) return false
+    known.next = known.rows * 2
+    return true
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,8 @@ import { textOf } from '../../src/connectors/answer.ts'
 import { type Connector, DestinationError, type Io, type Json, type Receipt } from '../../src/connectors/connector.ts'
 import { openFiles } from '../../src/connectors/files.ts'
 import { createFetch } from '../../src/connectors/http.ts'
+import { hubspotVendor } from '../../src/connectors/hubspot/emulator.ts'
+import { hubspot } from '../../src/connectors/hubspot/index.ts'
 import { mailchimpVendor } from '../../src/connectors/mailchimp/emulator.ts'
 import { mailchimp } from '../../src/connectors/mailchimp/index.ts'
 import { salesforceVendor } from '../../src/connectors/salesforce/emulator.ts'
@@ -37,6 +39,7 @@ interface Subject {
 
 const HOOK = { url: 'https://hooks.example.com/in', secret: 'canary-secret', method: 'POST', batch: 100 }
 const MAILCHIMP = { api_key: 'canary0key-us6' }
+const HUBSPOT = { token: 'canary-hubspot', tier: 'free', max_api_usage: 0.8 }
 const ORG = {
   domain: 'acme',
   client_id: 'app',
@@ -78,6 +81,24 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
     keyed: (value) => `${value}@shop.test`,
     bad: { key: 'bad 0', value: 'Bad' },
     keyOf: (row) => row.email_address,
+  },
+  hubspot: {
+    connector: hubspot,
+    account: HUBSPOT,
+    into: { object: 'contacts', create_list: false },
+    host: 'api.hubapi.com',
+    key: 'email',
+    field: 'firstname',
+    vendor: () =>
+      hubspotVendor({
+        token: HUBSPOT.token,
+        objects: new Map([['contacts', [{ name: 'firstname' }]]]),
+        now: () => Date.now(),
+      }),
+    isWrite: ({ method }) => method !== 'GET',
+    keyed: (value) => `${value}@shop.test`,
+    bad: { key: 'bad 0', value: 'Bad' },
+    keyOf: (row) => row.email,
   },
   salesforce: {
     connector: salesforce,

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -9,6 +9,7 @@ import { file } from '../../src/connectors/file/index.ts'
 import { openFiles } from '../../src/connectors/files.ts'
 import { readParquet } from '../../src/connectors/parquet.ts'
 import { folderContents } from '../../src/connectors/sandbox/folder.ts'
+import { connectorContract } from '../contract/connector.ts'
 import { changeOf, folderIo, temporaryFolder } from '../support/vendor.ts'
 
 const COLUMNS: Io['columns'] = { key: ['id'], fields: ['name', 'tier'] }
@@ -24,6 +25,33 @@ async function* rowsOf(...rows: readonly { key: Record<string, Json>; fields: Re
 
 const ADA = { key: { id: '01' }, fields: { name: 'Ada "L", King', tier: null } }
 const BOB = { key: { id: '02' }, fields: { tier: 3, name: '' } }
+
+const SUBJECT = {
+  connector: file,
+  into: { file: 'big.csv' },
+  secrets: [],
+  columns: COLUMNS,
+  row: (n: number) => ({ key: { id: `0${n}` }, fields: { name: `Zoë "${n}", 你好\n`, tier: n === 1 ? null : n } }),
+  leave: { verb: 'remove' },
+  losses: [],
+  place: async (mode: Mode) => {
+    const root = join(await temporaryFolder(), 'out')
+    const io = folderIo(root, { columns: COLUMNS, mode })
+    return { account: { path: 'out' }, io, contents: () => folderContents(root) }
+  },
+}
+
+connectorContract<{ path: string }, { file: string }>({ ...SUBJECT, title: 'the file of a mirror' })
+
+connectorContract<{ path: string }, { file: string }>({
+  ...SUBJECT,
+  title: 'files of changes',
+  mode: 'upsert',
+  skip: [
+    { case: 'a batch that is refused as a whole can be bisected', why: 'a file refuses no row' },
+    { case: 'no error and no receipt shows a secret or an address', why: 'it has no secret, and refuses no row' },
+  ],
+})
 
 describe('a mirror file', () => {
   test('holds key and fields in the order of the sync, with null apart from empty text', async () => {
@@ -203,10 +231,29 @@ describe('files below a folder', () => {
     expect(await readFile(join(elsewhere, 'secret'), 'utf8')).toBe('old')
   })
 
-  test('a folder in the place of the file is an error of configuration', async () => {
+  const isRoot = process.getuid?.() === 0
+  test.each<[string, string, (root: string) => Promise<unknown>]>([
+    ['EISDIR', 'big.csv', (root) => mkdir(join(root, 'big.csv'))],
+    ['ENOTDIR', 'in/big.csv', (root) => writeFile(join(root, 'in'), '')],
+    ['ENAMETOOLONG', `${'x'.repeat(300)}.csv`, async () => undefined],
+    ...(isRoot
+      ? []
+      : [['EACCES', 'big.csv', (root: string) => chmod(root, 0o500)] as [string, string, () => Promise<unknown>]]),
+  ])('%s is an error of configuration, which a check finds, too', async (code, path, arrange) => {
     const root = await temporaryFolder()
-    await mkdir(join(root, 'big.csv'))
-    await expect(openFiles(root).write('big.csv', ['x'])).rejects.toMatchObject({ kind: 'config', code: 'EISDIR' })
+    await arrange(root)
+    const channel = file.open({ path: 'out' }, folderIo(root, { columns: COLUMNS }))
+    const before = await readdir(root)
+    await expect(channel.check({ file: path })).rejects.toMatchObject({ kind: 'config', code })
+    await expect(openFiles(root).write(path, ['x'])).rejects.toMatchObject({ kind: 'config', code })
+    expect(await readdir(root)).toEqual(before)
+    await chmod(root, 0o700)
+  })
+
+  test('a check is content where only folders are missing, and makes none', async () => {
+    const root = join(await temporaryFolder(), 'out')
+    await file.open({ path: 'out' }, folderIo(root, { columns: COLUMNS })).check({ file: 'a/b/c.csv' })
+    await expect(readdir(root)).rejects.toThrow()
   })
 
   test('an error of whoever makes the rows is passed on as it is', async () => {

@@ -1,19 +1,27 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import type { Change, Io, LeaveAction, Mode } from '../../src/connectors/connector.ts'
+import type { Change, Io, Json, LeaveAction, Mode } from '../../src/connectors/connector.ts'
 import { mailchimpVendor } from '../../src/connectors/mailchimp/emulator.ts'
+import type { MailchimpOptions } from '../../src/connectors/mailchimp/emulator-parts.ts'
 import { mailchimp } from '../../src/connectors/mailchimp/index.ts'
 import { connectorContract } from '../contract/connector.ts'
 import { changeOf, openBench } from '../support/vendor.ts'
 
 const ACCOUNT = { api_key: 'canary0mailchimp0key-us6' }
-const INTO = { list: 'abc123', status_if_new: 'subscribed' as const, tags: [] as string[] }
+const INTO = {
+  list: 'abc123',
+  status_if_new: 'subscribed' as const,
+  tags: [] as string[],
+  create_fields: false,
+  create_segment: false,
+  raise_permissions: false,
+}
 const COLUMNS: Io['columns'] = { key: ['email'], fields: ['FNAME', 'LTV'] }
 const SLOT = { run: 'r', window: 0, batch: 0 }
 
-function vendor() {
+function vendor(more: Partial<MailchimpOptions> = {}) {
   const fields = [{ tag: 'FNAME', required: true }, { tag: 'LTV' }]
-  return mailchimpVendor({ apiKey: ACCOUNT.api_key, lists: new Map([['abc123', fields]]) })
+  return mailchimpVendor({ apiKey: ACCOUNT.api_key, lists: new Map([['abc123', fields]]), ...more })
 }
 
 connectorContract({
@@ -22,7 +30,7 @@ connectorContract({
   into: INTO,
   secrets: [ACCOUNT.api_key],
   columns: COLUMNS,
-  vendor,
+  vendor: () => vendor(),
   row: (n) => ({ key: { email: `P${n}@shop.test` }, fields: { FNAME: `Person ${n}`, LTV: n } }),
   bad: { key: { email: 'no address' }, fields: { FNAME: 'Bad' } },
   leave: { verb: 'archive' },
@@ -30,8 +38,13 @@ connectorContract({
   wholeRefused: { status: 422, body: { title: 'Unprocessable', detail: 'no' } },
 })
 
-async function open(mode: Mode = 'mirror', into: Partial<typeof INTO> = {}, columns: Io['columns'] = COLUMNS) {
-  const bench = await openBench(vendor(), { columns, mode })
+async function open(
+  mode: Mode = 'mirror',
+  into: Partial<typeof INTO> = {},
+  columns: Io['columns'] = COLUMNS,
+  options: Partial<MailchimpOptions> = {},
+) {
+  const bench = await openBench(vendor(options), { columns, mode })
   const channel = mailchimp.open(ACCOUNT, bench.io)
   const place = { ...INTO, ...into }
   const send = (...batch: readonly Change[]) => channel.send(batch, place, SLOT)
@@ -45,11 +58,10 @@ const ADA_PATH = `/3.0/lists/abc123/members/${createHash('md5').update('ada@shop
 
 describe('a Mailchimp audience', () => {
   test('new contacts go in one call that can change nobody who is there', async () => {
-    const { bench, send, held } = await open('mirror', { tags: ['shop'] })
+    const { bench, send, held, lines } = await open('mirror', { tags: ['shop'] })
     expect(await send(ADA)).toEqual([{ outcome: 'written', id: ADA_PATH.split('/').at(-1) }])
-    expect(bench.seen).toHaveLength(1)
-    expect(bench.seen[0]?.path).toBe('/3.0/lists/abc123')
-    expect(JSON.parse(bench.seen[0]?.body ?? '')).toEqual({
+    expect(lines()).toEqual(['GET /3.0/lists/abc123/merge-fields', 'POST /3.0/lists/abc123'])
+    expect(JSON.parse(bench.seen[1]?.body ?? '')).toEqual({
       update_existing: false,
       sync_tags: false,
       members: [
@@ -88,7 +100,7 @@ describe('a Mailchimp audience', () => {
   test('mode update makes nobody: a contact that is not there is refused', async () => {
     const { send, held, lines } = await open('update')
     expect(await send(ADA)).toMatchObject([{ outcome: 'refused', kind: 'row', code: 'not_found' }])
-    expect(lines()).toEqual([`PATCH ${ADA_PATH}`])
+    expect(lines().slice(1)).toEqual([`PATCH ${ADA_PATH}`, 'GET /3.0/lists/abc123'])
     expect(held()).toEqual([])
   })
 
@@ -148,7 +160,7 @@ describe('a Mailchimp audience', () => {
     expect(mailchimp.limits(ACCOUNT, INTO, { upsert: 0, remove: 0 }).upsert.rows).toBe(500)
     await send(...people(500))
     expect(held()).toHaveLength(500)
-    expect(bench.emulator.counters().calls).toBe(1)
+    expect(bench.emulator.counters().writes).toBe(1)
     await expect(send(...people(501))).rejects.toMatchObject({ kind: 'batch' })
   })
 
@@ -187,7 +199,7 @@ describe('a Mailchimp audience', () => {
       changeOf({ email: `p${n}@shop.test` }, { FNAME: `P${n}` }, { op: 'update' }),
     )
     bench.fault = (request) =>
-      request.number > 10 ? { kind: 'answer', status: 429, headers: { 'retry-after': '3' } } : undefined
+      request.number > 11 ? { kind: 'answer', status: 429, headers: { 'retry-after': '3' } } : undefined
     const receipts = await send(...updates)
     expect(receipts.slice(0, 10).every((one) => one.outcome === 'written')).toBe(true)
     expect(receipts.at(-1)).toEqual({
@@ -200,35 +212,32 @@ describe('a Mailchimp audience', () => {
     expect(bench.emulator.counters().calls).toBeLessThan(18)
   })
 
-  test('a 403 without JSON is throttling, one with JSON is not', async () => {
-    const { bench, send } = await open()
-    bench.fault = () => ({ kind: 'answer', status: 403, body: '<html>Forbidden</html>' })
-    await expect(send(ADA)).rejects.toMatchObject({ kind: 'throttle' })
-    bench.fault = () => ({ kind: 'answer', status: 403, body: { title: 'User Disabled' } })
-    await expect(send(ADA)).rejects.toMatchObject({ kind: 'auth' })
-  })
-
   test('receipts are matched by address, whatever the order of the answer', async () => {
-    const { bench, send } = await open()
-    bench.fault = () => ({
-      kind: 'answer',
-      status: 200,
-      body: {
-        new_members: [
-          { id: 'two', email_address: 'b@shop.test' },
-          { id: 'one', email_address: 'ada@shop.test' },
-        ],
-        updated_members: [],
-        errors: [{ email_address: 'C@SHOP.test', error: 'c@shop.test looks fake', error_code: 'ERROR_GENERIC' }],
+    const { bench, channel, place } = await open('mirror', {}, COLUMNS, { leavesOut: new Set(['d@shop.test']) })
+    const others = ['b@shop.test', 'C@Example.com', 'd@shop.test'].map((email) => changeOf({ email }, { FNAME: 'x' }))
+    const answers: Json[] = []
+    const fetch: Io['fetch'] = async (request) => {
+      const answer = await bench.io.fetch(request)
+      if (request.method === 'POST') answers.push(JSON.parse(answer.body))
+      return answer
+    }
+    const listening = mailchimp.open(ACCOUNT, { ...bench.io, fetch })
+    expect(await listening.send([ADA, ...others], place, SLOT)).toEqual([
+      { outcome: 'written', id: ADA_PATH.split('/').at(-1) },
+      { outcome: 'written', id: createHash('md5').update('b@shop.test').digest('hex') },
+      {
+        outcome: 'refused',
+        kind: 'row',
+        code: 'ERROR_GENERIC',
+        message: expect.stringContaining('<email> looks fake'),
       },
-    })
-    const others = ['b@shop.test', 'c@shop.test', 'd@shop.test'].map((email) => changeOf({ email }, { FNAME: 'x' }))
-    expect(await send(ADA, ...others)).toEqual([
-      { outcome: 'written', id: 'one' },
-      { outcome: 'written', id: 'two' },
-      { outcome: 'refused', kind: 'row', code: 'ERROR_GENERIC', message: '<email> looks fake' },
       { outcome: 'again', code: 'no_result', applied: 'maybe' },
     ])
+    expect(answers).toMatchObject([
+      { new_members: [{ email_address: 'b@shop.test' }, { email_address: 'Ada@Shop.test' }], total_created: 3 },
+    ])
+    // What was left out was written all the same.
+    expect(await channel.send(others.slice(2), place, SLOT)).toMatchObject([{ outcome: 'written' }])
   })
 
   test('check names the list or the merge field that is missing, and a wrong key', async () => {

@@ -134,9 +134,20 @@ export function textCases(bench: DialectBench): void {
   })
 
   test('rounding goes away from zero at the half', async () => {
-    expect(await value(bench.d.round(bench.d.cast(text('2.5'), 'decimal'), 0))).toBe('3')
-    expect(await value(bench.d.round(bench.d.cast(text('-2.345'), 'decimal'), 2))).toBe('-2.35')
-    expect(await value(bench.d.round(nothing('float'), 2))).toBe(null)
+    expect(await value(bench.d.round(bench.d.cast(text('2.5'), 'decimal'), 0, 'decimal'))).toBe('3')
+    expect(await value(bench.d.round(bench.d.cast(text('-2.345'), 'decimal'), 2, 'decimal'))).toBe('-2.35')
+    expect(await value(bench.d.round(nothing('float'), 2, 'float'))).toBe(null)
+  })
+
+  test('floats are rounded as floats are, on every warehouse alike', async () => {
+    const given = [586.3 / 4, 0.125, -0.125, 1.005, 2.5, 1e17 / 3, 1 / 3, -7.0049999, 0, 1e-9, 123456.785]
+    for (const digits of [0, 2, 6])
+      for (const one of given) {
+        const power = 10 ** digits
+        const expected = (Math.sign(one) * Math.round(Math.abs(one) * power)) / power
+        const float = bench.d.cast(text(`${one}`), 'float')
+        expect(Number(await value(bench.d.round(float, digits, 'float'))), `${one} to ${digits}`).toBe(expected + 0)
+      }
   })
 
   test('least and greatest skip nulls', async () => {

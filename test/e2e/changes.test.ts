@@ -27,6 +27,7 @@ test('one name and one order are one request each, and nothing changed is none',
       method: 'POST',
       body: '{"sync":"quiet_to_hook","changes":[{"op":"remove","key":"C005","fields":{}}]}',
     },
+    { destination: 'newsletter', method: 'GET', path: '/3.0/lists/readers/merge-fields' },
     { destination: 'newsletter', method: 'PUT', path: `/3.0/lists/readers/members/${hash}` },
   ])
   expect(third).toMatchObject({ writes: 2, files: [] })

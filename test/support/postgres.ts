@@ -72,7 +72,7 @@ export function connectTo(options: PostgresOptions, timing?: { readonly idle: nu
 }
 
 /** Ends the server when its input does: with this process, however that ends. */
-const UNTIL_LET_GO = '"$@" & read -r _; kill -QUIT $!; wait'
+export const UNTIL_LET_GO = '"$@" & read -r _; kill -QUIT $!; wait'
 
 const SETTINGS = [
   'listen_addresses=',

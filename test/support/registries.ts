@@ -3,6 +3,7 @@ import {
   type Channel,
   type Connectors,
   defineConnector,
+  type LeaveVerb,
   type Limit,
   type Receipt,
 } from '../../src/connectors/connector.ts'
@@ -12,6 +13,12 @@ import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Warehouses } from '../../src/warehouses/warehouse.ts'
 
 const LIMIT: Limit = { rows: 100, bytes: 1_000_000, calls: 10, perMs: 1000, inFlight: 1 }
+
+const LETTER_LEAVES: readonly LeaveVerb[] = [
+  { verb: 'stamp', description: 'Stamps it.', takes: 'text', stopsContact: false, deletes: false },
+  { verb: 'archive', description: 'Puts it away.', takes: 'nothing', stopsContact: true, deletes: false },
+  { verb: 'burn', description: 'Burns it.', takes: 'nothing', stopsContact: true, deletes: true },
+]
 
 /** A vendor of letters: few modes, known fields, a secret, and verbs of every kind. Letters are kept in memory. */
 export const letters = defineConnector({
@@ -29,11 +36,9 @@ export const letters = defineConnector({
     colour: z.enum(['red', 'yellow']).optional(),
   }),
   modes: ['upsert', 'update', 'mirror', 'append'],
-  leaves: [
-    { verb: 'stamp', description: 'Stamps it.', takes: 'text', stopsContact: false, deletes: false },
-    { verb: 'archive', description: 'Puts it away.', takes: 'nothing', stopsContact: true, deletes: false },
-    { verb: 'burn', description: 'Burns it.', takes: 'nothing', stopsContact: true, deletes: true },
-  ],
+  leaves: LETTER_LEAVES,
+  // What lies in a sealed box cannot be put away.
+  leavesOf: ({ box }) => LETTER_LEAVES.filter(({ verb }) => box !== 'sealed' || verb !== 'archive'),
   erase: 'permanent',
   settlesWithin: 60_000,
   delivers: () => 'changes',

@@ -14,5 +14,6 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'cdp-tests-'))
   project.provide('runFolder', folder)
-  return () => rm(folder, { recursive: true, force: true })
+  // The servers of the tests end with the processes that used them, and may still be writing here.
+  return () => rm(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
 }

@@ -11,6 +11,7 @@ const LONGEST: readonly string[] = [
   'simulation/equality',
   'e2e/run',
   'e2e/consent',
+  'warehouses/sample',
   'e2e/bad-input',
   'compile/identity-graphs',
   'e2e/consent-again',

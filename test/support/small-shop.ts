@@ -158,7 +158,7 @@ export const SANDBOX: Omit<Request, 'directory'> = {
   maxChanges: undefined,
 }
 
-/** Runs a project in this process against emulated vendors, and listens to them. */
+/** Runs a project in this process against emulated vendors, those of `openSandbox` where it is given, and listens. */
 export function runInSandbox(directory: string, more: Partial<Environment> = {}): Promise<SandboxRun> {
   return inSandbox(directory, run, more)
 }
@@ -175,7 +175,7 @@ export async function inSandbox<R extends Pick<Report, 'status' | 'exit_code' | 
   let holdings: SandboxRun['holdings'] = new Map()
   const { environment, close } = openEnvironment(() => undefined, new AbortController().signal)
   const openSandbox: Environment['openSandbox'] = async (options) => {
-    const sandbox = await environment.openSandbox({
+    const sandbox = await (more.openSandbox ?? environment.openSandbox)({
       ...options,
       observe: (destination, point, { method, path, body }) => {
         if (point === 'received') calls.push({ destination, method, path, body })
@@ -198,7 +198,7 @@ export async function inSandbox<R extends Pick<Report, 'status' | 'exit_code' | 
       },
     }
   }
-  const report = await act({ ...SANDBOX, directory }, { ...environment, openSandbox, ...more })
+  const report = await act({ ...SANDBOX, directory }, { ...environment, ...more, openSandbox })
   await close()
   return { report, calls, writes, files, holdings }
 }

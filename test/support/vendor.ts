@@ -86,6 +86,7 @@ interface Sent {
   readonly op?: Change['op']
   readonly leave?: LeaveAction
   readonly destinationId?: string
+  readonly before?: Change['before']
   /** Differs where the same content is sent as another change. */
   readonly revision?: number
 }
@@ -102,7 +103,7 @@ export function changeOf(
     op,
     key,
     fields,
-    before: undefined,
+    before: sent.before ?? [],
     destinationId: sent.destinationId,
     leave: sent.leave,
     idempotencyKey: JSON.stringify([key, op, fields, sent.revision ?? 0]),

@@ -101,7 +101,7 @@ describe('one process', () => {
     expect(duckdb.options.parse({})).toEqual({ path: '.cdp/warehouse.duckdb' })
     expect(duckdb.options.parse({ threads: '2' })).toMatchObject({ threads: 2 })
     expect(duckdb.options.safeParse({ pfad: 'x' }).success).toBe(false)
-    expect([...warehouses().keys()]).toEqual(['duckdb'])
+    expect([...warehouses().keys()]).toEqual(['duckdb', 'postgres'])
   })
 
   test('settings reach the database', async () => {
@@ -198,7 +198,7 @@ describe('values', () => {
     )
     const texts = new Set<string | null | undefined>()
     for (const order of [sql`n`, sql`n desc`, sql`v`, sql`v desc`, sql`hash(n)`]) {
-      const summed = sql`select ${d.round(sql`sum(v order by ${order})`, 6)} as s from ${from(T)}`
+      const summed = sql`select ${d.round(sql`sum(v order by ${order})`, 6, 'float')} as s from ${from(T)}`
       texts.add(
         (await session.first(bound('sum', sql`select ${d.json(id('s'), 'unknown')} as ${id('s')} from (${summed})`)))
           ?.s,

@@ -14,7 +14,7 @@ import {
   type Receipt,
   type Slot,
 } from '../connector.ts'
-import { readCsv } from '../csv.ts'
+import { csvCell, readCsv } from '../csv.ts'
 
 // CSV is RFC 4180 in UTF-8 with LF and without a byte order mark (https://www.rfc-editor.org/rfc/rfc4180). An empty cell
 // is null, "" is empty text, so that both can be told apart; cells are not changed against spreadsheet formulas, because
@@ -71,7 +71,7 @@ function openFolder(io: Io): Channel<Into> {
     check: async (into) => {
       if (io.mode !== 'mirror' && rowColumns.includes(OP))
         throw new DestinationError('config', 'reserved_name', `A change file has a column "${OP}" of its own.`)
-      await io.files.exists(into.file)
+      await io.files.check(into.file)
     },
     send: async (batch, into, slot) => {
       if (batch.length === 0) return []
@@ -164,11 +164,6 @@ async function* jsonLines(columns: readonly string[], rows: AsyncIterable<Row>):
 function textOf(value: Json | undefined): string | null {
   if (value === undefined || value === null) return null
   return typeof value === 'object' ? JSON.stringify(value) : String(value)
-}
-
-function csvCell(value: string | null): string {
-  if (value === null) return ''
-  return value === '' || /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
 }
 
 const CHUNK = 64 * 1024

@@ -1,115 +1,63 @@
-import { ask, cleaned, failureOf, jsonOf, textOf, tryJson } from '../answer.ts'
+import { ask, cleaned, failureOf, textOf, tryJson } from '../answer.ts'
 import {
   DestinationError,
   type HttpRequest,
   type HttpResponse,
   type Io,
   type Json,
+  type Ms,
   type PaceHint,
 } from '../connector.ts'
-
-export interface OrgAccount {
-  readonly domain?: string | undefined
-  readonly instance_url?: string | undefined
-  readonly client_id: string
-  readonly client_secret: string
-  readonly api_version: string
-}
+import { keepTokens, type Token, withToken } from '../token.ts'
+import { type Account, homeOf, secretsOf } from './account.ts'
+import { fateOf } from './errors.ts'
+import { logIn } from './login.ts'
+import { type JobMemory, openMemory } from './memory.ts'
 
 /** A Salesforce org that one app has logged in to. */
 export interface Org {
-  /** Sends to `/services/data/v<version><path>`; logs in before the first request and once more after a 401. */
-  request(method: HttpRequest['method'], path: string, body?: Json): Promise<HttpResponse>
+  /**
+   * Sends to `/services/data/v<version><path>`; logs in before the first request and once more after a 401. A body that
+   * is no text is sent as JSON.
+   */
+  request(method: HttpRequest['method'], path: string, body?: Json | Text, headers?: Headers): Promise<HttpResponse>
   /** The answer if it is a 2xx; throws what it means otherwise. */
   checked(response: HttpResponse): HttpResponse
   /** The path of `nextRecordsUrl` as `request` takes it; undefined for ''. */
   relative(nextRecordsUrl: string): string | undefined
   /** What no message may show. Grows with every token. */
   readonly secrets: readonly string[]
+  readonly jobs: JobMemory
 }
 
-interface Session {
-  readonly token: string
-  readonly instance: string
+/** A body that is no JSON. */
+export interface Text {
+  readonly type: string
+  readonly text: string
 }
 
-// https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_client_credentials_flow.htm: the flow works on
-// the My Domain host only and gives no refresh token; an expired session is a 401, after which a new token is minted.
+type Headers = Readonly<Record<string, string>>
 
-export function openOrg(account: OrgAccount, io: Io): Org {
-  const secrets = [account.client_secret]
+/** Opens an org. An expired session is a 401, after which a new token is asked for. */
+export function openOrg(account: Account, io: Io): Org {
+  const secrets = [...secretsOf(account)]
   const root = `/services/data/v${account.api_version}`
-  let session: Promise<Session> | undefined
-  const login = () => {
-    const attempt = logIn(account, io, secrets).then((one) => {
-      secrets.push(one.token)
-      return one
-    }, notApplied)
-    session = attempt
-    // A failed login is not remembered: the next request tries again.
-    attempt.catch(() => {
-      if (session === attempt) session = undefined
-    })
-    return attempt
-  }
+  const tokens = keepTokens(async () => {
+    const token = await logIn(account, io, secrets)
+    secrets.push(token.value)
+    return token
+  }, io.now)
   return {
     secrets,
-    request: async (method, path, body) => {
-      const before = await (session ?? login())
-      const first = await send(io, before, { method, path: `${root}${path}`, body })
-      if (first.status !== 401) return first
-      // Requests that failed together share one new login.
-      const renewed = (await session) === before ? await login() : await (session ?? login())
-      return send(io, renewed, { method, path: `${root}${path}`, body })
-    },
+    jobs: openMemory(),
+    request: (method, path, body, headers) =>
+      withToken(tokens, async (token) => send(account, io, token, { method, path: `${root}${path}`, body, headers })),
     checked: (response) => {
       if (response.status >= 200 && response.status < 300) return response
       throw failure(response, secrets, io)
     },
     relative: (url) => (url === '' ? undefined : url.replace(root, '')),
   }
-}
-
-async function logIn(account: OrgAccount, io: Io, secrets: readonly string[]): Promise<Session> {
-  const home = homeOf(account)
-  const form = new URLSearchParams({
-    grant_type: 'client_credentials',
-    client_id: account.client_id,
-    client_secret: account.client_secret,
-  })
-  const response = await ask(io, {
-    method: 'POST',
-    url: `${home}/services/oauth2/token`,
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: form.toString(),
-  })
-  if ([400, 401, 403].includes(response.status)) {
-    const answer = tryJson(response.body)
-    const said = [`${response.status}`, textOf(answer, 'error'), textOf(answer, 'error_description')]
-    const shown = cleaned(said.filter(Boolean).join(': '), secrets)
-    throw new DestinationError('auth', 'no_login', `Salesforce refused the login: ${shown}`)
-  }
-  if (response.status !== 200) throw failureOf(response, '', io.now())
-  const answer = jsonOf(response)
-  const token = textOf(answer, 'access_token')
-  if (token === '') throw new DestinationError('auth', 'no_login', 'Salesforce answered the login without a token.')
-  return { token, instance: instanceOf(textOf(answer, 'instance_url'), home) }
-}
-
-/** Whatever went wrong with a login, no row was changed by it. */
-function notApplied(error: unknown): never {
-  if (!(error instanceof DestinationError)) throw error
-  const { kind, code, message, after, cause } = error
-  throw new DestinationError(kind, code, message, { applied: 'no', cause, ...(after !== undefined && { after }) })
-}
-
-/** The origin of the org, as the account declares it. Throws DestinationError `config`. */
-export function homeOf(account: Pick<OrgAccount, 'domain' | 'instance_url'>): string {
-  const said = account.instance_url ?? account.domain ?? ''
-  const host = said.includes('.') ? said : `${said}.my.salesforce.com`
-  const url = /^https?:\/\//.test(said) ? said : `https://${host}`
-  if (URL.canParse(url)) return new URL(url).origin
-  throw new DestinationError('config', 'bad_url', 'Neither "domain" nor "instance_url" names the address of an org.')
 }
 
 /** Data goes to the address that the login names, if that is the vendor's: an answer must not lead us elsewhere. */
@@ -121,18 +69,40 @@ function instanceOf(answered: string, home: string): string {
   throw new DestinationError('config', 'foreign_host', `Salesforce's login names another host, "${url.host}".`)
 }
 
-async function send(
-  io: Io,
-  session: Session,
-  request: { readonly method: HttpRequest['method']; readonly path: string; readonly body: Json | undefined },
-): Promise<HttpResponse> {
+interface Sent {
+  readonly method: HttpRequest['method']
+  readonly path: string
+  readonly body: Json | Text | undefined
+  readonly headers: Headers | undefined
+}
+
+async function send(account: Account, io: Io, token: Token, request: Sent): Promise<HttpResponse> {
+  const instance = instanceOf(textOf(token.answer, 'instance_url'), homeOf(account))
+  const { type, text } = written(request.body)
   return ask(io, {
     method: request.method,
-    url: `${session.instance}${request.path}`,
-    headers: { authorization: `Bearer ${session.token}`, 'content-type': 'application/json' },
-    ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
+    url: `${instance}${request.path}`,
+    headers: { ...request.headers, authorization: `Bearer ${token.value}`, 'content-type': type },
+    timeout: TIMEOUT,
+    ...(text !== undefined && { body: text }),
   })
 }
+
+/** The vendor works on a request for up to ten minutes; two are what a full call of slow triggers takes. */
+const TIMEOUT: Ms = 120_000
+
+function written(body: Json | Text | undefined): { readonly type: string; readonly text: string | undefined } {
+  if (body === undefined) return { type: 'application/json', text: undefined }
+  if (isText(body)) return body
+  return { type: 'application/json', text: JSON.stringify(body) }
+}
+
+function isText(body: Json | Text): body is Text {
+  return textOf(body as Json, 'type') === CSV
+}
+
+/** The type of what a bulk job takes. */
+export const CSV = 'text/csv; charset=UTF-8'
 
 /**
  * Every answer of the REST API counts the org's calls of the last 24 hours, whoever made them:
@@ -154,10 +124,32 @@ function failure(response: HttpResponse, secrets: readonly string[], io: Io): De
   const list = tryJson(response.body)
   const first = Array.isArray(list) ? (list[0] as Json | undefined) : undefined
   const code = textOf(first, 'errorCode')
-  const said = cleaned([code, textOf(first, 'message')].filter(Boolean).join(': '), secrets)
-  // A 403 by status, yet a quota: the org's calls of the last 24 hours are used up.
-  if (code === 'REQUEST_LIMIT_EXCEEDED')
-    return new DestinationError('throttle', code, said, { after: Number.POSITIVE_INFINITY })
-  if (code === 'API_DISABLED_FOR_ORG') return new DestinationError('config', code, said)
-  return failureOf(response, said, io.now())
+  const message = textOf(first, 'message')
+  const said = cleaned([code, message].filter(Boolean).join(': '), secrets)
+  switch (fateOf(code, message)) {
+    case 'quota':
+      return new DestinationError(
+        'throttle',
+        code,
+        said,
+        isConcurrency(message) ? {} : { after: Number.POSITIVE_INFINITY },
+      )
+    case 'config':
+      return new DestinationError('config', code, said)
+    case 'passing':
+      return new DestinationError('transient', code, said, { applied: 'maybe' })
+    case 'row': {
+      const known = failureOf(response, said, io.now())
+      // A batch of one row is refused by this code.
+      return known.kind === 'batch' && code !== '' ? new DestinationError('batch', code, said) : known
+    }
+  }
+}
+
+/**
+ * One code for two limits, and only its text tells them apart: the calls of 24 hours, of which nobody knows when there
+ * will be more, and requests that take long at the same time (`ConcurrentPerOrgLongTxn Limit exceeded`), which pass.
+ */
+function isConcurrency(message: string): boolean {
+  return /concurrent/i.test(message)
 }

@@ -1,5 +1,6 @@
 import type { Fetch } from '../../world.ts'
-import type { Files, Io, Json } from '../connector.ts'
+import type { Files, Io, Json, Ms } from '../connector.ts'
+import type { Database } from '../database.ts'
 
 /** A request as an emulator received it. */
 export interface Seen {
@@ -57,6 +58,8 @@ export interface SandboxOptions {
   /** `.cdp/sandbox/<target>`: holds everything that the emulated vendors remember. */
   readonly directory: string
   readonly destinations: readonly SandboxDestination[]
+  /** The vendors' wall clock; default: the machine's. */
+  readonly now?: () => Ms
   readonly fault?: (destination: string, request: Seen) => Fault | undefined
   /** Called at each point of each request; `applied` comes after the journal and before the answer. */
   readonly observe?: (destination: string, point: Point, request: Seen) => void
@@ -70,9 +73,11 @@ export interface Sandbox {
   readonly fetch: Fetch
   /** Stands in for the folder of a file destination. */
   files(destination: string): Files
+  /** Stands in for the database of a destination that writes tables. */
+  database(destination: string): Database
   /** What each destination now holds, in the order of the destinations. */
   contents(): Promise<readonly { readonly destination: string; readonly holdings: readonly Holding[] }[]>
-  /** Requests that each destination got since the sandbox was opened. Files get none. */
+  /** Requests, or transactions, that each destination got since the sandbox was opened. Files get none. */
   counters(): ReadonlyMap<string, { readonly calls: number; readonly writes: number }>
   /** From now on the sandbox is not fresh: its vendors and a ledger belong together. Before that nothing may be sent. */
   accept(): Promise<void>

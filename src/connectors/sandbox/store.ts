@@ -27,6 +27,11 @@ export interface Store {
   close(): Promise<void>
 }
 
+/** Rows that end with the process. */
+export function memoryRows(): Rows {
+  return rowsOf(new Map(), () => undefined)
+}
+
 /** Opens the journal and replays it. A last line that a crash cut off never was answered for: it is taken away. */
 export async function openStore(path: string): Promise<Store> {
   await mkdir(dirname(path), { recursive: true })

@@ -1,45 +1,29 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { secret } from '../../secret.ts'
-import { ask, cleaned, failureOf, listOf, member, receiptOf, textOf, tryJson } from '../answer.ts'
 import {
   type Change,
   type Channel,
   DestinationError,
   defineConnector,
-  type HttpRequest,
-  type HttpResponse,
   type Io,
   type Json,
-  type Key,
   type Limit,
   type Receipt,
 } from '../connector.ts'
 import { rateHint } from '../rate.ts'
-import { type Body, isJson, readBody } from './body.ts'
+import { contentTypeOf, isApart, originOf, readSending, rowsOf, type Sending } from './acts.ts'
+import { openSender, type Sender } from './credentials.ts'
+import { type Account, account } from './options.ts'
+import { errorOf, meaningOf, printedKey, type Reading, receiptsFrom } from './results.ts'
 
-// No vendor: the receiver is the user's own. The signature has the form that Stripe made known
-// (https://docs.stripe.com/webhooks#verify-manually); retries may be told by `Idempotency-Key`
-// (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
-
-const account = z.strictObject({
-  url: z.string().min(1).meta({ description: 'Address that takes the changes, beginning with https://.' }),
-  secret: secret('Key of the HMAC-SHA256 in the header X-Signature.').optional(),
-  headers: z
-    .record(z.string(), z.string())
-    .optional()
-    .meta({ description: 'Further headers, such as Authorization; credentials as references to the environment.' }),
-  body: z.string().optional().meta({ description: 'Handlebars template of the body; sees sync and changes.' }),
-  method: z.enum(['POST', 'PUT', 'PATCH']).default('POST').meta({ description: 'Method of every request.' }),
-  batch: z.number().int().min(1).max(10_000).default(100).meta({ description: 'Changes in one request, at most.' }),
-})
+// No vendor: the receiver is the user's own, or one for which there is no connector. Retries may be told by
+// `Idempotency-Key` (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 
 const into = z.strictObject({})
 
-type Account = z.infer<typeof account>
 type Into = z.infer<typeof into>
 
-/** Posts changes to an address. A 2xx writes them all, unless it carries `{"results": […]}`. */
+/** Sends changes to an address. A 2xx writes them all, unless it tells otherwise. */
 export const webhook = defineConnector<Account, Into>({
   name: 'webhook',
   title: 'Webhook',
@@ -49,7 +33,7 @@ export const webhook = defineConnector<Account, Into>({
   leaves: [
     {
       verb: 'remove',
-      description: 'Sends a change with op "remove".',
+      description: 'Sends a change with op "remove", or what "remove:" of the destination says.',
       takes: 'nothing',
       stopsContact: true,
       deletes: false,
@@ -58,117 +42,100 @@ export const webhook = defineConnector<Account, Into>({
   erase: 'remove',
   settlesWithin: 5 * 60_000,
   delivers: () => 'changes',
-  limits: (account) => {
-    const limit: Limit = { rows: account.batch, bytes: 1024 * 1024, calls: 10_000, perMs: 1_000, inFlight: 8 }
-    return { upsert: limit, remove: limit }
-  },
+  limits: limitsOf,
   fields: () => ({ known: [], open: true }),
   place: () => undefined,
   // The receiver may know its callers by any header, and each path has the rate of the whole host.
-  credential: (account) => JSON.stringify([originOf(account.url), account.secret, account.headers]),
+  credential: ({ url, secret, headers, auth }) => JSON.stringify([originOf(url), secret, headers, auth]),
   pace: (_, response, now) => rateHint(response, now),
   open: openWebhook,
 })
 
-function originOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : url
+function limitsOf(account: Account) {
+  const { calls = 10_000, seconds = 1, at_once = 8, kib = 1024, per_day } = account.limits ?? {}
+  const limit = (rows: number): Limit => ({
+    rows,
+    bytes: kib * 1024,
+    calls,
+    perMs: seconds * 1_000,
+    inFlight: at_once,
+    ...(per_day !== undefined && { perDay: per_day }),
+  })
+  const upsert = Math.min(rowsOf(account, 'create'), rowsOf(account, 'update'))
+  return { upsert: limit(upsert), remove: limit(rowsOf(account, 'remove')) }
 }
 
 function openWebhook(account: Account, io: Io): Channel<Into> {
-  const headers = lowerCased(account.headers ?? {})
-  const contentType = headers['content-type'] ?? 'application/json'
-  let body: Promise<Body> | undefined
-  const bodyOnce = () => {
-    body ??= account.body === undefined ? Promise.resolve(defaultBody) : readBody(account.body, contentType)
-    return body
+  const sender = openSender(account, io)
+  const read = new Map<Change['op'], Promise<Sending>>()
+  const sendingOf = (op: Change['op']) => {
+    const known = read.get(op) ?? readSending(account, op, io)
+    read.set(op, known)
+    return known
   }
   return {
     check: async () => {
-      if (!/^https?:\/\/./.test(account.url) || !URL.canParse(account.url))
-        throw new DestinationError('config', 'bad_url', 'The option "url" is not an http or https address.')
-      await bodyOnce()
+      for (const op of ['create', 'update', 'remove'] as const) await sendingOf(op)
+      if (account.check !== undefined) await probe(account, account.check.url, sender, io)
     },
+    ...(isApart(account) && { partition: ({ op }) => op }),
     send: async (batch) => {
-      if (batch.length === 0) return []
-      const text = (await bodyOnce())(valuesOf(io.sync, batch))
-      const request = requestOf(account, { ...headers, 'content-type': contentType }, text, batch)
-      return receiptsFrom(await ask(io, signed(request, account, io)), batch, secretsOf(account), io)
+      const [first] = batch
+      if (!first) return []
+      return deliver({ account, io, sender, sending: await sendingOf(first.op) }, batch)
     },
   }
 }
 
-function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+/** Asks what changes nothing. */
+async function probe(account: Account, url: string, sender: Sender, io: Io): Promise<void> {
+  if (originOf(url) !== originOf(account.url))
+    throw new DestinationError('config', 'other_host', 'The address of "check" is at another host than "url".')
+  const response = await sender.send({ method: 'GET', url, headers: lowerCased(account.headers) })
+  const reading: Reading = { account, okOn: account.ok_on ?? [], secrets: sender.secrets, now: io.now() }
+  const meaning = meaningOf(response.status, reading)
+  if (meaning !== 'ok') throw errorOf(response, meaning, reading)
+}
+
+interface Delivery {
+  readonly account: Account
+  readonly io: Io
+  readonly sender: Sender
+  readonly sending: Sending
+}
+
+async function deliver(delivery: Delivery, batch: readonly Change[]): Promise<readonly Receipt[]> {
+  const { account, io, sender, sending } = delivery
+  const values = valuesOf(io.sync, batch, sending.isOfRow)
+  const url = sending.address.for(values)
+  if (url === undefined) return batch.map(() => NO_ADDRESS)
+  const body = sending.body?.(values)
+  const contentType = body === undefined ? {} : { 'content-type': contentTypeOf(account) }
+  const headers = { ...lowerCased(account.headers), ...contentType, 'idempotency-key': keyOf(batch) }
+  const response = await sender.send({ method: sending.method, url, headers, ...(body !== undefined && { body }) })
+  return receiptsFrom(response, batch, { account, okOn: sending.okOn, secrets: sender.secrets, now: io.now() })
+}
+
+const NO_ADDRESS: Receipt = {
+  outcome: 'refused',
+  kind: 'row',
+  code: 'no_address',
+  message: 'A value that the address needs is empty, or not known of this row.',
+}
+
+/** What templates see. */
+export function valuesOf(sync: string, batch: readonly Change[], isOfRow: boolean): Readonly<Record<string, Json>> {
+  const changes = batch.map(({ op, key, fields }) => ({ op, key: printedKey(key), fields }))
+  const [row] = changes
+  return { sync, changes, ...(isOfRow && { ...row, id: batch[0]?.destinationId ?? null }) }
+}
+
+function lowerCased(headers: Readonly<Record<string, string>> = {}): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
 }
 
-const defaultBody: Body = (values) => JSON.stringify(values)
-
-/** What a body is made of, and the default body itself. */
-export function valuesOf(sync: string, batch: readonly Change[]): Readonly<Record<string, Json>> {
-  return {
-    sync,
-    changes: batch.map((change) => ({ op: change.op, key: printedKey(change.key), fields: change.fields })),
-  }
-}
-
-/** A key of one column stands as its value. */
-function printedKey(key: Key): Json {
-  const values = Object.values(key)
-  return values.length === 1 && values[0] !== undefined ? values[0] : key
-}
-
-function requestOf(account: Account, headers: HttpRequest['headers'], body: string, batch: readonly Change[]) {
+/** Equal for a batch that is sent again. */
+function keyOf(batch: readonly Change[]): string {
   const keys = batch.map((change) => change.idempotencyKey)
-  const together = keys.length === 1 ? (keys[0] ?? '') : createHash('sha256').update(keys.join('\n')).digest('hex')
-  return { method: account.method, url: account.url, headers: { ...headers, 'idempotency-key': together }, body }
-}
-
-/** Adds `X-Signature: t=<unix seconds>,v1=<hex HMAC-SHA256 of "t.body">` where the account has a secret. */
-function signed(request: HttpRequest & { readonly body: string }, account: Account, io: Io): HttpRequest {
-  if (account.secret === undefined) return request
-  const time = Math.floor(io.now() / 1000)
-  const hash = createHmac('sha256', account.secret).update(`${time}.${request.body}`).digest('hex')
-  return { ...request, headers: { ...request.headers, 'x-signature': `t=${time},v1=${hash}` } }
-}
-
-/** Any header may be a credential. */
-function secretsOf(account: Account): readonly string[] {
-  return [...(account.secret === undefined ? [] : [account.secret]), ...Object.values(account.headers ?? {})]
-}
-
-function receiptsFrom(
-  response: HttpResponse,
-  batch: readonly Change[],
-  secrets: readonly string[],
-  io: Io,
-): readonly Receipt[] {
-  if (response.status >= 200 && response.status < 300) return resultsOf(response, batch, secrets)
-  const error = failureOf(response, cleaned(response.body, secrets), io.now())
-  if (error.kind === 'batch' && batch.length === 1) return [receiptOf(error)]
-  throw error
-}
-
-function resultsOf(response: HttpResponse, batch: readonly Change[], secrets: readonly string[]): readonly Receipt[] {
-  const answer = tryJson(response.body)
-  // Cut off or garbled: it may have named refused rows.
-  if (answer === undefined && response.body !== '' && isJson(response.headers['content-type'] ?? ''))
-    return batch.map(() => ({ outcome: 'again', code: 'unreadable_answer', applied: 'maybe' }))
-  if (!Array.isArray(member(answer, 'results'))) return batch.map(() => ({ outcome: 'written' }))
-  const results = new Map(listOf(answer, 'results').map((one) => [canonical(member(one, 'key')), one]))
-  return batch.map((change) => resultReceipt(results.get(canonical(printedKey(change.key))), secrets))
-}
-
-function resultReceipt(result: Json | undefined, secrets: readonly string[]): Receipt {
-  const status = textOf(result, 'status')
-  if (status === 'ok') return { outcome: 'written' }
-  if (status === 'again') return { outcome: 'again', code: 'receiver_again', applied: 'no' }
-  if (status !== 'refused') return { outcome: 'again', code: 'no_result', applied: 'maybe' }
-  const message = cleaned(textOf(result, 'message'), secrets)
-  return { outcome: 'refused', kind: 'row', code: 'receiver_refused', message }
-}
-
-/** Equal texts for equal keys: receivers may answer `"7"` for 7, and a composite key's columns in any order. */
-function canonical(key: Json | undefined): string {
-  if (typeof key !== 'object' || key === null || Array.isArray(key)) return String(key)
-  return JSON.stringify(Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1)))
+  return keys.length === 1 ? (keys[0] ?? '') : createHash('sha256').update(keys.join('\n')).digest('hex')
 }

@@ -28,7 +28,7 @@ const rowsOf = async (directory: string, sync: string) =>
   (await mending(directory, showState, [])).syncs.find(({ name }) => name === sync)
 
 /** Somebody changes one contact at the vendor: gives it another city, or archives it. */
-async function meddle(directory: string, address: string, changed: { readonly city: string } | 'archived') {
+async function meddle(directory: string, address: string, changed: { readonly city: string } | 'archived' | 'gone') {
   const path = join(directory, '.cdp/sandbox/local/newsletter.ndjson')
   const steps = (await readFile(path, 'utf8'))
     .trimEnd()
@@ -37,8 +37,8 @@ async function meddle(directory: string, address: string, changed: { readonly ci
   const [list, id, row] = steps.findLast(([, , one]) => one?.email_address === address) ?? []
   if (list === undefined || id === undefined || !row) throw new Error(`nobody holds ${address}`)
   const fields = row.merge_fields as Readonly<Record<string, string>>
-  const now = changed === 'archived' ? { status: 'archived' } : { merge_fields: { ...fields, CITY: changed.city } }
-  await appendFile(path, `${JSON.stringify([[list, id, { ...row, ...now }]])}\n`)
+  const now = typeof changed === 'string' ? { status: changed } : { merge_fields: { ...fields, CITY: changed.city } }
+  await appendFile(path, `${JSON.stringify([[list, id, changed === 'gone' ? null : { ...row, ...now }]])}\n`)
 }
 
 type Step = readonly [list: string, id: string, row: Readonly<Record<string, unknown>> | null]
@@ -60,7 +60,7 @@ describe('what is read back', () => {
   test('that differs or is missing is found, and mended by the run after a reconciliation', async () => {
     const directory = await copy()
     await meddle(directory, 'jonas.05@mail.example', { city: 'Elsewhere' })
-    await meddle(directory, 'hugo.01@mail.example', 'archived')
+    await meddle(directory, 'hugo.01@mail.example', 'gone')
     const found = await mending(directory, verify, [{ sync: READERS, rows: 10_000 }])
     expect(found).toMatchObject({ differs: 1, missing: 1, fields: { CITY: 1 }, rows: found.comparable })
     expect(found.wrong.low).toBeLessThan(2 / found.rows)
@@ -73,6 +73,15 @@ describe('what is read back', () => {
     const mended = await runInSandbox(directory)
     expect(mended.report.syncs.find(({ name }) => name === READERS)).toMatchObject({ updates: 2, written: 2 })
     expect(held(mended)).toEqual(await expected(directory))
+  })
+
+  test('that somebody has archived there is missing, and is told rather than taken back', async () => {
+    const directory = await copy()
+    await meddle(directory, 'hugo.01@mail.example', 'archived')
+    expect(await mending(directory, reconcile, [{ sync: READERS }])).toMatchObject({ differs: 0, missing: 1 })
+    const { report } = await runInSandbox(directory)
+    expect(report.syncs.find(({ name }) => name === READERS)).toMatchObject({ updates: 1, written: 0, refused: 1 })
+    expect(report.errors).toMatchObject([{ code: 'destination/refused', severity: 'warning' }])
   })
 
   test('of a sync that never ran is nothing, and of a project that never ran is refused', async () => {

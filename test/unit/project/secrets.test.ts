@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` of YAML files is what this file is about
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { UNSET } from '../../../src/connectors/connector.ts'
+import { standIn } from '../../../src/connectors/connector.ts'
 import { CdpError } from '../../../src/error.ts'
 import { openAccount, openTarget } from '../../../src/project/secrets.ts'
 import { secretFiles } from '../../../src/project/variables.ts'
@@ -136,12 +136,12 @@ describe('an account', () => {
     ])
   })
 
-  test('has placeholders in the sandbox', async () => {
+  test('has stand-ins in the sandbox, by which accounts are told apart', async () => {
     const text = 'destinations:\n  d: { type: letters, token: "${env:A}", office: "x-${env:B}" }\n'
     const { project, diagnostics } = await read({ 'destinations/more.yaml': text }, { sandbox: true })
     expect(diagnostics).toEqual([])
     const { account } = openAccount(project?.destinations.get('d') ?? { account: {} }, {}, noFiles, { sandbox: true })
-    expect({ ...(account as object) }).toEqual({ token: UNSET, office: `x-${UNSET}` })
+    expect({ ...(account as object) }).toEqual({ token: standIn('A'), office: `x-${standIn('B')}` })
   })
 
   test('says nothing of what is unset where the destination is not written', async () => {

@@ -24,3 +24,12 @@ test.each([
   const sync = project?.syncs.get('s')
   expect([sync?.onLeave?.verb, sync?.onWithdraw?.verb]).toEqual([leaves, withdraws])
 })
+
+test('an act that a place does not have is neither a default nor accepted there', async () => {
+  const sync = (acts: string) =>
+    `syncs:\n  s: { to: post, into: { box: sealed }, audience: vips, key: { address: email }, fields: { NAME: name }, mode: mirror${acts} }\n`
+  const { project } = await read({ 'destinations/more.yaml': sync('') })
+  expect(project?.syncs.get('s')).toMatchObject({ onLeave: undefined, onWithdraw: undefined })
+  const { diagnostics } = await read({ 'destinations/more.yaml': sync(', on_leave: archive') })
+  expect(diagnostics).toMatchObject([{ code: 'sync/leave', fix: 'It can: stamp, burn, keep.' }])
+})

@@ -92,8 +92,8 @@ describe('what is sent', () => {
       ['update', 'k3'],
     ])
     expect(bench.requests.flat().map(({ leave, before }) => [leave?.verb, before])).toEqual([
-      ['remove', { v: 'a' }],
-      [undefined, { v: 'a' }],
+      ['remove', [{ v: 'a' }]],
+      [undefined, [{ v: 'a' }]],
     ])
   })
 
@@ -694,6 +694,46 @@ describe('asynchronous jobs', () => {
     },
   )
 
+  test('a job that may not be asked for fails the sync, keeps its rows waiting, and is asked for again', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    let fate: 'running' | 'barred' | 'cut' | 'done' = 'running'
+    const channel = {
+      ...bench.channel,
+      poll: async () => {
+        if (fate === 'running') return { state: 'running', after: 60_000 } as const
+        if (fate === 'barred') throw new DestinationError('auth', 'no_login', 'The login was refused.')
+        const receipts = fate === 'cut' ? cutOff() : ([].values() as never)
+        return { state: 'done', receipts, rest: { outcome: 'written' } } as const
+      },
+    }
+    bench.audience(people(2))
+    await bench.run({ channel })
+    fate = 'barred'
+    const barred = await bench.run({ channel })
+    expect(barred).toMatchObject({ status: 'failed', diagnostics: [{ code: 'destination/auth' }] })
+    expect(bench.row('k0')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
+    fate = 'cut'
+    expect(await bench.run({ channel })).toMatchObject({ status: 'ok', creates: 0, calls: 0 })
+    expect(bench.row('k0')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
+    fate = 'done'
+    expect(await bench.run({ channel })).toMatchObject({ status: 'ok', unchanged: 2 })
+  })
+
+  test('a login that is refused while a run waits for its own jobs fails it, and leaves the rows with the vendor', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    const channel = {
+      ...bench.channel,
+      poll: async () => {
+        throw new DestinationError('auth', 'no_login', 'The login was refused.')
+      },
+    }
+    bench.audience(people(2))
+    expect(await bench.run({ channel })).toMatchObject({ status: 'failed', accepted: 2 })
+    expect(bench.row('k1')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
+  })
+
   test('the rows of a lost job are unknown', async () => {
     const bench = new Bench()
     accepting(bench)
@@ -703,3 +743,8 @@ describe('asynchronous jobs', () => {
     expect(bench.row('k0')?.state).toBe('unknown')
   })
 })
+
+async function* cutOff() {
+  yield { key: { k: 'k0' }, receipt: { outcome: 'written' } as const }
+  throw new NetworkError('The answer was cut off.', true)
+}

@@ -162,7 +162,7 @@ test('what the ledger keeps of a message has no value of the row, longest first'
   expect(withoutValues('x'.repeat(500), change)).toHaveLength(200)
 })
 
-test('a change carries the match keys that were last acknowledged', () => {
+test('a change carries all match keys that the destination may hold, the acknowledged ones first', () => {
   const planned = {
     seq: 1,
     op: 'update' as const,
@@ -176,7 +176,11 @@ test('a change carries the match keys that were last acknowledged', () => {
     idempotencyKey: 'i',
   }
   const { change } = shape(planned, { onLeave: { verb: 'archive' }, onWithdraw: undefined })
-  expect(change).toMatchObject({ key: { id: 1 }, fields: { email: 'c@x', tel: null }, before: { email: 'a@x' } })
+  expect(change).toMatchObject({
+    key: { id: 1 },
+    fields: { email: 'c@x', tel: null },
+    before: [{ email: 'a@x' }, { email: 'b@x' }],
+  })
   expect(change.leave).toBeUndefined()
 })
 
@@ -187,7 +191,7 @@ function shaped(seq: number, part: string) {
       op: 'create' as const,
       key: { part },
       fields: {},
-      before: undefined,
+      before: [],
       destinationId: undefined,
       leave: undefined,
       idempotencyKey: '',
