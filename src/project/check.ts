@@ -1,15 +1,16 @@
 import pLimit from 'p-limit'
 import { type At, CdpError, type Diagnostic, nearest, problem } from '../error.ts'
 import type { ValueType } from '../sql/dialect.ts'
-import { from, id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
+import { id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 import { builtInColumns, traitColumns } from './columns.ts'
 import { ordered } from './cycles.ts'
 import { fileExists } from './glob.ts'
 import { type IdentityList, identityLists, PAIR_COLUMNS } from './identity-lists.ts'
 import type { Condition } from './language.ts'
-import type { ColumnPlace, Entity, PlainRelation, Project, Source, TraitDefinition } from './project.ts'
+import type { ColumnPlace, Entity, Project, Source, TraitDefinition } from './project.ts'
 import { eventsIn, followersOf, referencesIn, sequencesIn } from './references.ts'
+import { type PlainRelation, tableName, tableOf, tableText } from './relation.ts'
 import type { ScoredRows } from './score.ts'
 
 type Columns = ReadonlyMap<string, ValueType>
@@ -50,9 +51,10 @@ async function look(project: Project, session: Session, source: Source): Promise
   const found = (columns: Columns): Look => ({ source: source.name, columns, problems: [] })
   const missing = (one: Diagnostic): Look => ({ source: source.name, columns: undefined, problems: [one] })
   const relation = plain(source)
-  if (relation.kind === 'table' && relation.schema !== undefined) {
-    const columns = await session.columns({ schema: relation.schema, name: [relation.table] })
-    return columns ? found(columns) : missing(noTable(`${relation.schema}.${relation.table}`, at))
+  const table = relation.kind === 'table' ? tableOf(relation) : undefined
+  if (relation.kind === 'table' && table !== undefined) {
+    const columns = await session.columns(table)
+    return columns ? found(columns) : missing(noTable(tableText(relation), at))
   }
   if (relation.kind === 'file' && !fileExists(project.directory, relation.path))
     return missing(problem('warehouse/missing-file', `No file is found at "${relation.path}".`, at))
@@ -138,9 +140,7 @@ function relationSql(project: Project, session: Session, source: Source): Sql {
   const relation = plain(source)
   switch (relation.kind) {
     case 'table':
-      return relation.schema === undefined
-        ? id(relation.table)
-        : from({ schema: relation.schema, name: [relation.table] })
+      return tableName(relation)
     case 'file':
       // No types here: a type for a column that is not there would be refused in other words than ours.
       return session.dialect.files(relation.path, relation.format, new Map(), 'names') ?? sql`nothing`

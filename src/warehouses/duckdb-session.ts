@@ -162,7 +162,7 @@ async function columnsOf(
   tokens?: Tokens,
 ): Promise<ReadonlyMap<string, ValueType> | undefined> {
   const name = `columns of ${nameOf(table, tokens)}`
-  const target = from({ schema: table.schema, name: [printName(table.name, tokens)] })
+  const target = from({ ...table, name: [printName(table.name, tokens)] })
   const described = await run(connection, { name, text: `describe ${print(target, duckdbDialect)}` }).catch(
     () => undefined,
   )
@@ -179,9 +179,9 @@ function listedColumns(connection: Driver.DuckDBConnection, name: string, table:
     // In DuckDB a name has no case, quoted or not.
     text: `
       select column_name, data_type from duckdb_columns()
-      where database_name = current_database()
+      where lower(database_name) = lower(coalesce($database, current_database()))
         and lower(schema_name) = lower($schema) and lower(table_name) = lower($table)
       order by column_index`,
-    values: { schema: table.schema, table: printName(table.name, tokens) },
+    values: { database: table.database ?? null, schema: table.schema, table: printName(table.name, tokens) },
   })
 }

@@ -269,8 +269,10 @@ async function rawColumns(connection: Client, table: Table, tokens?: Tokens): Pr
       join pg_catalog.pg_type as t on t.oid = a.atttypid
       where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and a.attnum > 0 and not a.attisdropped
+        -- Of other databases the server shows nothing.
+        and current_database() = coalesce(nullif($3, ''), current_database())
       order by a.attnum`,
-    values: [table.schema, printName(table.name, tokens)],
+    values: [table.schema, printName(table.name, tokens), table.database ?? ''],
   })
   return rows.map(([name, type, oid, category]) => ({
     name: name ?? '',
