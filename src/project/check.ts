@@ -63,6 +63,7 @@ async function look(project: Project, session: Session, source: Source): Promise
     return found(await session.describe(select(project, session, source, needed)))
   } catch (error) {
     if (relation.kind === 'table') return missing(noTable(relation.table, at))
+    if (isDenied(error)) return missing(denied(source, error, at))
     const words = wordsOf(error)
     return missing(
       relation.kind === 'sql'
@@ -95,6 +96,20 @@ function plain({ relation }: Source): PlainRelation {
 
 function noTable(name: string, at: At): Diagnostic {
   return problem('warehouse/missing-table', `The warehouse has no table or view "${name}".`, at)
+}
+
+function isDenied(error: unknown): error is CdpError {
+  return error instanceof CdpError && error.diagnostics.some(({ code }) => code === 'warehouse/permission')
+}
+
+function denied(source: Source, error: CdpError, at: At): Diagnostic {
+  const words = error.cause instanceof Error ? error.cause.message : error.message
+  return problem(
+    'warehouse/permission',
+    `Source "${source.name}" may not be read: ${words}.`,
+    at,
+    error.diagnostics[0]?.fix,
+  )
 }
 
 /** The warehouse's own words. Anything but a refusal of the statement is no answer to the question. */
@@ -188,7 +203,8 @@ function missingPairs(
   return [problem('warehouse/missing-column', message, at, fix)]
 }
 
-function namedColumns(project: Project): readonly ColumnPlace[] {
+/** Every place at which the project names a column of a source. */
+export function namedColumns(project: Project): readonly ColumnPlace[] {
   const ofTraits = [...project.entities.values()].flatMap((entity) =>
     [...entity.traits.values()].flatMap(({ definition }) => {
       const score = scoredRows(definition)

@@ -4,12 +4,13 @@ import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { type Bound, from, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
 import { cellOf } from './duckdb-cells.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
+import { aboutInstance, tryCreate } from './duckdb-doctor.ts'
 import { readTable } from './duckdb-read.ts'
 import { append, describe, isConflict, printed, rowsWritten, run } from './duckdb-statement.ts'
 import { valueType } from './duckdb-values.ts'
 import { Gate } from './gate.ts'
 import { StatementError } from './statement-error.ts'
-import type { Page, Row, Session } from './warehouse.ts'
+import type { About, Page, Row, Session } from './warehouse.ts'
 
 /** What a session needs of the instance that it shares with others of this process. */
 export interface Source {
@@ -93,6 +94,14 @@ export class DuckdbSession implements Session {
         throw new StatementError(name, '', error)
       })
     })
+  }
+
+  async about(): Promise<About> {
+    return await this.#with(aboutInstance)
+  }
+
+  async tryCreate(schema: string): Promise<void> {
+    await this.#with((connection) => tryCreate(connection, schema))
   }
 
   async close(): Promise<void> {

@@ -39,6 +39,8 @@ export const duckdb: Warehouse<DuckdbOptions> & {
   type: 'duckdb',
   options,
   dialect: duckdbDialect,
+  grants: ({ options: { path } }) =>
+    `DuckDB has no roles: whoever may read and write the file "${path}" may do everything in it.\n`,
   async connect(given: DuckdbOptions, access: Access, patience: Patience = TWO_SECONDS) {
     const driver = await import('@duckdb/node-api').catch((error: unknown) => {
       throw failure('warehouse', 'warehouse/connection', 'The DuckDB driver cannot be loaded.', undefined, error)

@@ -5,9 +5,10 @@ import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
 import { postgresDialect } from './postgres-dialect.ts'
+import { aboutServer, tryCreate } from './postgres-doctor.ts'
 import { isConflict, type Printed, printed, type Result, run, unbound } from './postgres-statement.ts'
 import { StatementError } from './statement-error.ts'
-import type { Page, Row, Session } from './warehouse.ts'
+import type { About, Page, Row, Session } from './warehouse.ts'
 
 /** So few rows are joined row by row in no time. */
 const FEW = 200
@@ -140,6 +141,14 @@ export class PostgresSession implements Session {
     if (known.rows < known.next) return false
     known.next = known.rows * 2
     return true
+  }
+
+  async about(): Promise<About> {
+    return await this.#with(aboutServer)
+  }
+
+  async tryCreate(schema: string): Promise<void> {
+    await this.#with((connection) => tryCreate(connection, schema))
   }
 
   async close(): Promise<void> {
