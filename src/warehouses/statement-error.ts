@@ -8,9 +8,10 @@ export class StatementError extends CdpError {
   /** The statement as it was sent. */
   readonly text: string
 
-  constructor(name: string, text: string, cause: unknown, refusal: Refusal = 'statement') {
+  /** `fix`: an instruction, where there is a sure one. */
+  constructor(name: string, text: string, cause: unknown, refusal: Refusal = 'statement', fix = FIXES[refusal]) {
     const message = `${name} failed: ${firstLines(cause)}`
-    const { who, diagnostics } = failure('warehouse', `warehouse/${refusal}`, message, FIXES[refusal])
+    const { who, diagnostics } = failure('warehouse', `warehouse/${refusal}`, message, fix)
     super(who, diagnostics, cause)
     this.text = text
   }
