@@ -84,6 +84,10 @@ function describe(version: string, take: Take): Command {
     .option('--sandbox', 'ask the emulated vendors of this machine')
     .option('--grants', 'print the script that gives a role what this project needs in the warehouse, and no more')
     .option('--role <name>', 'the role of that script; default: cdp')
+  const dbt = program.command('dbt').description('what a dbt project is to know of this one')
+  add(dbt, 'exposures', 'the syncs that use models of dbt, as exposures', async (call) =>
+    (await import('./dbt.ts')).exposures(call),
+  ).option('-o, --output <file>', 'write (or renew) this file, such as ../models/cdp_exposures.yml')
   const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
   add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
   return program

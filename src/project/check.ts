@@ -10,7 +10,7 @@ import { type IdentityList, identityLists, PAIR_COLUMNS } from './identity-lists
 import type { Condition } from './language.ts'
 import type { ColumnPlace, Entity, Project, Source, TraitDefinition } from './project.ts'
 import { eventsIn, followersOf, referencesIn, sequencesIn } from './references.ts'
-import { type PlainRelation, tableName, tableOf, tableText } from './relation.ts'
+import { type PlainRelation, type TableRelation, tableName, tableOf, tableText } from './relation.ts'
 import type { ScoredRows } from './score.ts'
 
 type Columns = ReadonlyMap<string, ValueType>
@@ -54,7 +54,7 @@ async function look(project: Project, session: Session, source: Source): Promise
   const table = relation.kind === 'table' ? tableOf(relation) : undefined
   if (relation.kind === 'table' && table !== undefined) {
     const columns = await session.columns(table)
-    return columns ? found(columns) : missing(noTable(tableText(relation), at))
+    return columns ? found(columns) : missing(noTable(relation, at))
   }
   if (relation.kind === 'file' && !fileExists(project.directory, relation.path))
     return missing(problem('warehouse/missing-file', `No file is found at "${relation.path}".`, at))
@@ -62,7 +62,7 @@ async function look(project: Project, session: Session, source: Source): Promise
   try {
     return found(await session.describe(select(project, session, source, needed)))
   } catch (error) {
-    if (relation.kind === 'table') return missing(noTable(relation.table, at))
+    if (relation.kind === 'table') return missing(noTable(relation, at))
     if (isDenied(error)) return missing(denied(source, error, at))
     const words = wordsOf(error)
     return missing(
@@ -94,8 +94,11 @@ function plain({ relation }: Source): PlainRelation {
   return relation.kind === 'pairs' ? relation.of : relation
 }
 
-function noTable(name: string, at: At): Diagnostic {
-  return problem('warehouse/missing-table', `The warehouse has no table or view "${name}".`, at)
+function noTable(relation: TableRelation, at: At): Diagnostic {
+  const message = `The warehouse has no table or view "${tableText(relation)}".`
+  const fix =
+    relation.dbt && `The manifest of dbt says so of ${relation.dbt}: run dbt for it, against the same warehouse.`
+  return problem('warehouse/missing-table', message, at, fix)
 }
 
 function isDenied(error: unknown): error is CdpError {

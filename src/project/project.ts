@@ -4,6 +4,7 @@ import type { Normaliser, PassedUnit, Period, ValueType } from '../sql/dialect.t
 import type { ConsentFeed } from './consent.ts'
 import type { BASES } from './consent-shape.ts'
 import type { DataTest } from './data-tests.ts'
+import type { DbtFacts } from './dbt-manifest.ts'
 import type { Condition, Duration, Expression, Target } from './language.ts'
 import type { Relation } from './relation.ts'
 import type { Score } from './score.ts'
@@ -36,6 +37,8 @@ export interface Project {
   readonly dataTests: readonly DataTest[]
   /** Warnings that did not stop the project. */
   readonly warnings: readonly Diagnostic[]
+  /** The dbt project beside it; undefined where nothing speaks of one. */
+  readonly dbt?: DbtFacts | undefined
   /** Where the files name what only the warehouse knows, for `checkWarehouse`. */
   readonly places?: Places
 }

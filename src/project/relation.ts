@@ -21,6 +21,8 @@ export interface TableRelation {
   /** Undefined = one that the session finds by itself. */
   readonly schema: string | undefined
   readonly table: string
+  /** What dbt calls it, where the project names it so: `ref('orders')`. */
+  readonly dbt?: string | undefined
 }
 
 /** What a table or view of the warehouse is selected from. */

@@ -125,7 +125,7 @@ function checkColumns({ context, entity, key, written, at }: Named, identifiers:
 
 /** The warehouse is asked later whether what is named here exists. */
 function keepPlaces({ context, written }: Named, name: string): void {
-  const relation = written.table ?? written.file ?? written.sql
+  const relation = written.table ?? written.file ?? written.sql ?? written.dbt
   if (relation) context.places.relations.set(name, relation.at())
   const columns = (written.identifiers ?? []).flatMap(writtenColumns)
   context.places.columns.push(...columns.map((one) => ({ source: name, column: one.text, at: one.at() })))

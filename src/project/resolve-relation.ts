@@ -1,6 +1,7 @@
 import { type At, problem } from '../error.ts'
 import type { FileFormat } from '../sql/dialect.ts'
 import type { PlainRelation } from './relation.ts'
+import { dbtRelation } from './resolve-dbt.ts'
 import type { Resolving } from './resolving.ts'
 import { sqlModel } from './sql-model.ts'
 import type { Scalar } from './tree.ts'
@@ -10,6 +11,7 @@ export interface WrittenRelation {
   readonly table?: Scalar | undefined
   readonly file?: Scalar | undefined
   readonly sql?: Scalar | undefined
+  readonly dbt?: Scalar | undefined
 }
 
 /** Whose rows they are. */
@@ -25,18 +27,19 @@ export interface RelationOwner {
 export function relationOf(
   context: Resolving,
   { name, what, at }: RelationOwner,
-  { table, file, sql }: WrittenRelation,
+  { table, file, sql, dbt }: WrittenRelation,
 ): PlainRelation | undefined {
-  const [, second] = [table, file, sql].filter((one) => one !== undefined)
+  const [, second] = [table, file, sql, dbt].filter((one) => one !== undefined)
   if (second) {
-    const message = `${what} is read from one place: "table", "file" or "sql".`
+    const message = `${what} is read from one place: "table", "file", "sql" or "dbt".`
     context.problems.push(problem('project/wrong-type', message, second.at(), 'Keep one of them.'))
     return undefined
   }
   if (table) return tableOf(context, table)
   if (file) return fileOf(context, file)
   if (sql) return sqlModel(context, name, sql)
-  context.problems.push(problem('project/missing-key', `${what} needs "table", "file" or "sql".`, at))
+  if (dbt) return dbtRelation(context, dbt)
+  context.problems.push(problem('project/missing-key', `${what} needs "table", "file", "sql" or "dbt".`, at))
   return undefined
 }
 

@@ -1,6 +1,7 @@
 import { type Diagnostic, nearest, problem, warning } from '../error.ts'
 import type { Warehouse } from '../warehouses/warehouse.ts'
 import { accountOf } from './accounts.ts'
+import { fromProfile, isProfile } from './dbt-profile.ts'
 import type { Duration } from './language.ts'
 import type { ChosenTarget, Project } from './project.ts'
 import type { ConfigShape } from './schema.ts'
@@ -16,6 +17,8 @@ export interface Settings extends Pick<Project, 'name' | 'schemas' | 'timezone' 
   readonly warehouse: Warehouse<unknown> | undefined
   readonly targets: readonly string[]
   readonly exclude: readonly Scalar[]
+  /** Whether a database, as dbt names it, is the one that the target connects to. */
+  readonly isOwnDatabase: (name: string) => boolean
 }
 
 export interface SettingsRequest {
@@ -23,13 +26,18 @@ export interface SettingsRequest {
   readonly now?: string | undefined
   readonly values: Values
   readonly registries: Registries
+  /** The folder of the dbt project beside this one, from the project root. */
+  readonly dbtFolder: string
 }
 
 export function resolveSettings(config: ConfigShape, request: SettingsRequest, problems: Diagnostic[]): Settings {
   const timezone = zone(config.defaults?.timezone, problems)
+  const { target, warehouse } = targetOf(config, request, problems)
   return {
     name: config.name,
-    ...targetOf(config, request, problems),
+    target,
+    warehouse,
+    isOwnDatabase: (name) => target !== undefined && warehouse?.isOwnDatabase?.(target.options, name) === true,
     targets: config.warehouses.map(({ key }) => key.text),
     schemas: schemas(config, problems),
     timezone,
@@ -48,8 +56,14 @@ function targetOf(
   const only = config.warehouses.length === 1 ? config.warehouses[0]?.key.text : undefined
   const name = request.target ?? config.warehouse?.text ?? only
   const chosen = config.warehouses.find(({ key }) => key.text === name)
-  for (const { key, value } of config.warehouses) if (key.text !== name) typeOf(key, value, false, request, problems)
-  if (chosen) return optionsOf(chosen.key, chosen.value, request, problems)
+  for (const { key, value } of config.warehouses)
+    if (key.text !== name && !isProfile(value)) typeOf(key, value, false, request, problems)
+  if (chosen) {
+    const written = isProfile(chosen.value)
+      ? fromProfile(chosen.value, { values: request.values, dbtFolder: request.dbtFolder, problems })
+      : chosen.value
+    return written ? optionsOf(chosen.key, written, request, problems) : { target: undefined, warehouse: undefined }
+  }
   const known = config.warehouses.map(({ key }) => key.text)
   const at = request.target === undefined ? config.warehouse?.at() : undefined
   const close = name === undefined ? undefined : nearest(name, known)

@@ -132,7 +132,7 @@ const CENTURY = 100 * 366 * 24
 
 /** The warehouse is asked later whether what is named here exists. */
 function keepPlaces({ places }: Resolving, { name, value }: Item<SourceShape>): void {
-  const relation = value.table ?? value.file ?? value.sql
+  const relation = value.table ?? value.file ?? value.sql ?? value.dbt
   if (relation) places.relations.set(name, relation.at())
   const named = [
     ...[value.key, value.at, value.updated_at, value.loaded_at].filter((one) => one !== undefined),

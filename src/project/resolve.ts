@@ -1,5 +1,6 @@
 import { type At, type Diagnostic, problem, warning } from '../error.ts'
 import { checkAppendOnly } from './append-only.ts'
+import { openDbt } from './dbt-manifest.ts'
 import { checkEntitySources } from './entity-sources.ts'
 import { find, wantedIn } from './find.ts'
 import { LIST_KEYS } from './identity-lists.ts'
@@ -19,7 +20,7 @@ import type { Resolving } from './resolving.ts'
 import { NO_UNIT_TESTS } from './unit-test.ts'
 import type { Validated } from './validate.ts'
 
-export interface ResolveRequest extends SettingsRequest {
+export interface ResolveRequest extends Omit<SettingsRequest, 'dbtFolder'> {
   readonly sandbox?: boolean | undefined
 }
 
@@ -30,7 +31,8 @@ export function resolve(
 ): { readonly project: Project | undefined; readonly diagnostics: readonly Diagnostic[] } {
   const problems: Diagnostic[] = []
   if (!validated.config) return { project: undefined, diagnostics: problems }
-  const settings = resolveSettings(validated.config, request, problems)
+  const dbt = openDbt(validated.loaded.directory, validated.config.dbt?.manifest?.text)
+  const settings = resolveSettings(validated.config, { ...request, dbtFolder: dbt.folder }, problems)
   const { values, registries } = request
   const places = { relations: new Map<string, At>(), columns: [] }
   const context: Resolving = {
@@ -41,6 +43,7 @@ export function resolve(
     sandbox: request.sandbox ?? false,
     problems,
     places,
+    dbt,
   }
   const sources = resolveSources(context, identifierTypes(context))
   const scopes = resolveScopes(context, sources)
@@ -74,9 +77,16 @@ export function resolve(
     unitTests: NO_UNIT_TESTS,
     warnings: problems.filter((one) => one.severity === 'warning'),
     places,
+    dbt: dbtFacts(context),
   }
   const tested = { ...project, unitTests: resolveUnitTests(context, project) }
   return { project: tested, diagnostics: problems }
+}
+
+function dbtFacts({ dbt, validated }: Resolving): Project['dbt'] {
+  const manifest = dbt.used()
+  const { owner } = validated.config?.dbt ?? {}
+  return manifest === undefined && owner === undefined ? undefined : { manifest, owner }
 }
 
 /** Every entity with its traits, in the order of the files. */

@@ -1,4 +1,5 @@
 import type { At, Diagnostic } from '../error.ts'
+import type { Dbt } from './dbt-manifest.ts'
 import type { ColumnPlace, Entity, Named, Source } from './project.ts'
 import type { Settings } from './resolve-settings.ts'
 import type { Item, Registries, Validated } from './validate.ts'
@@ -14,6 +15,7 @@ export interface Resolving {
   readonly sandbox: boolean
   readonly problems: Diagnostic[]
   readonly places: { readonly relations: Map<string, At>; readonly columns: ColumnPlace[] }
+  readonly dbt: Dbt
 }
 
 interface Header {

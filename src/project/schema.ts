@@ -36,6 +36,19 @@ export const configShape = z.object({
     .optional(),
   vars: entries(tree('The value.', 'text'), 'Values of `${var:name}`.').optional(),
   now: scalar('Fixes the business time: 2026-11-01T08:00:00Z.').optional(),
+  dbt: z
+    .object({
+      manifest: scalar(
+        'The manifest that `dbt:` of sources is looked up in, from the project folder. Default: target/manifest.json here, else in the folder above.',
+      ).optional(),
+      owner: z
+        .string()
+        .min(1)
+        .describe('Who owns exposures of syncs without an owner: a name or an address.')
+        .optional(),
+    })
+    .describe('The dbt project beside this one.')
+    .optional(),
   paths: z
     .object({
       models: scalar('Folder of models. Default: models.').optional(),
@@ -59,9 +72,10 @@ const relation = {
   table: scalar('A table or view: raw.orders.').optional(),
   file: scalar('Files, where the warehouse reads them: data/*.csv, *.parquet or *.json.').optional(),
   sql: scalar('A select, or the path of one that ends in .sql.').optional(),
+  dbt: scalar(
+    'A model, seed or snapshot of dbt, or source.table of it: where its table is stands in the manifest.',
+  ).optional(),
 }
-
-const elsewhere = { dbt: 'does not read a dbt project; name the table with `table:`' }
 
 const mayBeEmpty = z
   .boolean()
@@ -113,23 +127,20 @@ export const sourceShape = planned(
     tests: dataTests('source').optional(),
     ...named,
   }),
-  { ...later, ...elsewhere },
+  later,
 )
 
 const identityList = (what: string) =>
-  planned(
-    z
-      .object({
-        ...relation,
-        identifiers: entries(
-          identifierColumns,
-          'Identifier type → the columns that hold it; a row names at least two values. Default: the rows have the columns type_a, value_a, type_b and value_b.',
-        ).optional(),
-        may_be_empty: mayBeEmpty,
-      })
-      .describe(what),
-    elsewhere,
-  )
+  z
+    .object({
+      ...relation,
+      identifiers: entries(
+        identifierColumns,
+        'Identifier type → the columns that hold it; a row names at least two values. Default: the rows have the columns type_a, value_a, type_b and value_b.',
+      ).optional(),
+      may_be_empty: mayBeEmpty,
+    })
+    .describe(what)
 
 export const entityShape = planned(
   z.object({

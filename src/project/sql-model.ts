@@ -44,7 +44,7 @@ function piecesOf(context: Resolving, name: string, template: Template): readonl
   const marked = /\{%[^\n]*?%\}|\{[%#]/.exec(template.text)
   if (marked) {
     const at = template.at(marked.index, marked.index + marked[0].length)
-    const fix = 'Keep it in dbt and use `dbt:`. Until this version has it, name the table that dbt makes with `table:`.'
+    const fix = 'Keep it in dbt, and name the model that it makes with `dbt:`.'
     context.problems.push(problem('sql/syntax', 'Jinja blocks are not read.', at, fix))
     return undefined
   }

@@ -98,7 +98,7 @@ function isFile(path: string): boolean {
 const DATABASE = 'cdp_warehouse'
 
 /** Databases of MotherDuck take no other name. */
-function databaseOf(path: string): string {
+export function databaseOf(path: string): string {
   return isRemote(path) ? path.slice('md:'.length).replace(/\?.*$/, '') : DATABASE
 }
 

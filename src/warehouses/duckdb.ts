@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
-import { dirname, isAbsolute, join } from 'node:path'
+import { basename, dirname, isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { failure } from '../error.ts'
 import { secret } from '../secret.ts'
 import { attachments } from './duckdb-attach.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
-import { isRemote, lease, type Patience } from './duckdb-instance.ts'
+import { databaseOf, isRemote, lease, type Patience } from './duckdb-instance.ts'
 import { DuckdbSession } from './duckdb-session.ts'
 import { cannotOpen } from './duckdb-trouble.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
@@ -56,6 +56,8 @@ export const duckdb: Warehouse<DuckdbOptions> & {
   dialect: duckdbDialect,
   grants: ({ options: { path } }) =>
     `DuckDB has no roles: whoever may read and write the file "${path}" may do everything in it.\n`,
+  // Others name the database of a file by the name of the file.
+  isOwnDatabase: ({ path }, name) => name === (isRemote(path) ? databaseOf(path) : basename(path).split('.')[0]),
   async connect(given: DuckdbOptions, access: Access, patience: Patience = TWO_SECONDS) {
     const driver = await import('@duckdb/node-api').catch((error: unknown) => {
       throw failure('warehouse', 'warehouse/connection', 'The DuckDB driver cannot be loaded.', undefined, error)

@@ -42,6 +42,7 @@ export const postgres: Warehouse<PostgresOptions> & {
   options,
   dialect: postgresDialect,
   grants: postgresGrants,
+  isOwnDatabase: ({ database }, name) => database === name,
   async connect(given: PostgresOptions, access: Access, timing: PostgresTiming = MINUTE) {
     // Its named exports are not seen through an import of Node's.
     const { default: knex } = await import('knex').catch((error: unknown) => {

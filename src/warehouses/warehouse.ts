@@ -31,6 +31,8 @@ export interface Warehouse<O> {
   readonly dialect: Dialect
   /** Opens a session. Throws a CdpError: `warehouse/locked` when another process holds it, `warehouse/connection` else. */
   connect(options: O, access: Access): Promise<Session>
+  /** Whether a database, as others name it, is the one that the session is in. Default: no other is. */
+  isOwnDatabase?(options: O, name: string): boolean
   /** A script of the warehouse's own SQL: what an administrator runs so that a role has the rights that a project needs. */
   grants(wanted: GrantsWanted<O>): string
 }
