@@ -246,6 +246,8 @@ export type JobState =
       readonly rest: Receipt
     }
   | { readonly state: 'lost' }
+  /** It failed as a whole, and what it left undone goes another way in the next run, which asks for it first. */
+  | { readonly state: 'failed'; readonly message: string }
 
 /** A key as the destination names it: their field → value, in YAML order. `key: email` is `{ email: … }`. */
 export type Key = Readonly<Record<string, Json>>
