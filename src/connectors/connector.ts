@@ -73,6 +73,8 @@ export interface Field {
   readonly key?: boolean
   /** The vendor finds people by it, and only by its old value what was told under that: the ledger keeps it. */
   readonly match?: boolean
+  /** The vendor holds values, not rows: what somebody else of the sync has, in a field of the same list, stays when a row leaves. */
+  readonly list?: string
   readonly type: 'text' | 'number' | 'boolean' | 'date' | 'timestamp' | 'json'
   readonly normalise?: 'email' | 'phone'
 }

@@ -442,6 +442,7 @@ function syncFrom(dice: Dice): ModelSync {
     { name: 'c', onNull: 'skip', write: dice.pick(['always', 'on_create', 'if_empty'] as const) },
   ] as const
   const matchFields = new Set(dice.pick([[], ['v'], ['v', 'c']]))
+  const lists = new Map(foldsKeys ? [] : [...matchFields].map((name) => [name, 'one list'] as const))
   const leave = removes && !whole ? leaveText({ onLeave: { verb: 'remove' } }) : ''
   const withdraws = whole || (mode !== 'append' && dice.chance(0.7))
   const withdraw = withdraws && !whole ? leaveText({ onLeave: { verb: 'withdraw' } }) : ''
@@ -459,6 +460,7 @@ function syncFrom(dice: Dice): ModelSync {
     foldsKeys,
     fields,
     matchFields,
+    lists,
     leave,
     withdraw,
   }

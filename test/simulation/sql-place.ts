@@ -73,7 +73,10 @@ export class SqlPlace {
         foldsKeys: model.foldsKeys ?? false,
         delivers: () => (model.whole ? 'whole' : 'changes'),
         fields: () => ({
-          known: [...model.matchFields].map((name) => ({ name, key: true, type: 'text' })),
+          known: [...model.matchFields].map((name) => {
+            const list = model.lists?.get(name)
+            return { name, key: true, type: 'text', ...(list !== undefined && { list }) }
+          }),
           open: true,
         }),
       },
