@@ -9,6 +9,7 @@ import { connectors } from '../../src/connectors/index.ts'
 import type { Project } from '../../src/project/project.ts'
 import { readProject } from '../../src/project/read.ts'
 import { publish } from '../../src/publish.ts'
+import type { Table } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { DUCKDB, type Engine } from './engines.ts'
@@ -18,10 +19,16 @@ import { openSmallMemory, realClock } from './warehouse.ts'
 /** A project of a test: files in a folder of its own, over a warehouse of its own. */
 export interface Inline {
   readonly directory: string
+  /** Where it plays. */
+  readonly engine: Engine
   readonly session: Session
   readonly project: Project
   /** Writes files anew; the next `run` reads them. */
   write(files: Readonly<Record<string, string>>): void
+  /** Where the rows of a source that is a CSV file are, once it was built. */
+  rowsOf(source: string): Table
+  /** Reads the project; on a server its files are tables from then on. A run does it by itself. */
+  fill(): Promise<Project>
   /** Reads, builds and publishes; throws with all diagnostics when the project cannot stand. */
   run(runId?: string, options?: { readonly fullRefresh?: boolean }): Promise<Build>
   close(): Promise<void>
@@ -49,18 +56,22 @@ export async function inline(files: Readonly<Record<string, string>>, engine: En
   write({ 'cdp.config.yaml': `${CONFIG}now: 2026-03-01T12:00:00Z\n`, ...files })
   const session = await open(directory)
   let runs = 0
-  const readAll = async () => {
+  const fill = async () => {
     const project = await read(directory)
-    if (isServer) await fill(session, directory, project, changed)
+    if (isServer) await fillTables(session, directory, project, changed)
     return project
   }
   return {
     directory,
+    engine,
     session,
     project: await read(directory),
     write,
+    rowsOf: (source) =>
+      isServer ? { schema: FILES, name: [source] } : { schema: '_cdp', name: [`b1_source_${source}`] },
+    fill,
     run: async (runId = `run-${++runs}`, options = {}) => {
-      const context = { project: await readAll(), dialect: session.dialect }
+      const context = { project: await fill(), dialect: session.dialect }
       const state = compileState(context)
       const request = { session, state, clock: realClock, runId, now: context.project.now, ...options }
       const built = await build(compileModels(context), request)
@@ -83,7 +94,7 @@ function ofTables(text: string, target: string): string {
 }
 
 /** Fills the tables that stand for files which were written since. */
-async function fill(session: Session, directory: string, project: Project, changed: Set<string>): Promise<void> {
+async function fillTables(session: Session, directory: string, project: Project, changed: Set<string>): Promise<void> {
   const here = await openSmallMemory(directory)
   for (const source of project.sources.values()) {
     const { relation, types } = source
