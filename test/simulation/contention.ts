@@ -12,7 +12,7 @@ import type { PostgresOptions } from '../../src/warehouses/postgres.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { connectTo, type PostgresServer, startPostgres } from '../support/postgres.ts'
 import { type Ask, CONTEST, CONTESTED, type Contest, type Ended, type Sent } from './contest.ts'
-import { POSTGRES_NOW } from './engines.ts'
+import { POSTGRES_NOW } from '../support/engines.ts'
 import type { Dice } from './random.ts'
 import { SqlPlace } from './sql-place.ts'
 

@@ -10,7 +10,7 @@ import { type ModelWarehouse, modelWarehouse } from '../../src/sync/model-wareho
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { ALL } from '../support/all.ts'
 import { counted } from '../support/counted.ts'
-import { ENGINES, type Engine } from './engines.ts'
+import { ENGINES, type Engine } from '../support/engines.ts'
 import { Dice } from './random.ts'
 import { type Answer, type PlainRow, plainRow, SqlPlace } from './sql-place.ts'
 
