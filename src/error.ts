@@ -78,6 +78,8 @@ export const CODES = [
   'warehouse/missing-file',
   'warehouse/locked',
   'warehouse/statement',
+  'warehouse/permission',
+  'warehouse/clock',
   'warehouse/connection',
   'warehouse/newer-state',
   'destination/auth',

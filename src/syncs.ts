@@ -266,7 +266,12 @@ function consentOf({ context, kept, readAt }: SyncsJob, { name, purpose }: Sync)
 
 /** The sandbox has a ledger of its own: what emulated vendors were sent says nothing of the real ones. */
 export function ledgerSchema({ schemas }: Pick<Project, 'schemas'>, { sandbox }: Pick<Request, 'sandbox'>): string {
-  return sandbox ? `${schemas.state}_sandbox` : schemas.state
+  return sandbox ? sandboxSchema(schemas) : schemas.state
+}
+
+/** The schema of the ledger of `--sandbox`. */
+export function sandboxSchema({ state }: Project['schemas']): string {
+  return `${state}_sandbox`
 }
 
 /** Emulated vendors and their ledger belong together: where one of the two is gone, the other is forgotten. */

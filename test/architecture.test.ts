@@ -22,7 +22,7 @@ const LAYERS: readonly (readonly RegExp[])[] = [
   [/^unit-tests\.ts$/, /^test-report\.ts$/],
   [/^plan-report\.ts$/],
   [/^stages\.ts$/],
-  [/^pipeline\.ts$/, /^tests\.ts$/, /^answers\.ts$/, /^doctor\.ts$/],
+  [/^pipeline\.ts$/, /^tests\.ts$/, /^answers\.ts$/, /^doctor(\/|\.ts$)/],
   [/^plan\.ts$/],
   [/^mending\.ts$/],
   [/^ledger-reset\.ts$/, /^ledger-read\.ts$/, /^ledger-compare\.ts$/, /^ledger-rekey\.ts$/],

@@ -1,6 +1,7 @@
 import { type GraphNode, graphOf } from '../project/graph.ts'
 import { nameOf } from '../project/place.ts'
 import type { Destination, Entity, Named, Project, Segment, Source, Sync } from '../project/project.ts'
+import { tableText } from '../project/relation.ts'
 
 /** The resolved project and its graph, as `.cdp/manifest.json` keeps it. Holds no account, no value and no time. */
 export interface Manifest {
@@ -49,7 +50,7 @@ function nodeOf(project: Project, { kind, name, tags, needs }: GraphNode): Node 
 function sourceFacts({ category, key, occurredAt, updatedAt, loadedAt, identifiers, relation }: Source): object {
   const { kind } = relation
   const named = { at: occurredAt, updated_at: updatedAt, loaded_at: loadedAt }
-  const where = relation.kind === 'table' ? [relation.schema, relation.table].filter(Boolean).join('.') : undefined
+  const where = relation.kind === 'table' ? tableText(relation) : undefined
   const path = relation.kind === 'file' ? relation.path : undefined
   const told = Object.fromEntries(identifiers.map(({ column, type }) => [column, type]))
   return { relation: kind, table: where, file: path, category, key, columns: named, identifiers: told }

@@ -80,10 +80,10 @@ function describe(version: string, take: Take): Command {
     (await import('./status.ts')).status(call),
   ).option('--sandbox', 'the state of the sandbox')
   const looks = 'look whether the warehouse and every destination would do their part; change nothing'
-  add(program, 'doctor', looks, async (call) => (await import('./doctor.ts')).doctor(call)).option(
-    '--sandbox',
-    'ask the emulated vendors of this machine',
-  )
+  add(program, 'doctor', looks, async (call) => (await import('./doctor.ts')).doctor(call))
+    .option('--sandbox', 'ask the emulated vendors of this machine')
+    .option('--grants', 'print the script that gives a role what this project needs in the warehouse, and no more')
+    .option('--role <name>', 'the role of that script; default: cdp')
   const sandbox = program.command('sandbox').description('look into the emulated vendors of --sandbox')
   add(sandbox, 'show', 'what each emulated vendor holds', async (call) => (await import('./sandbox.ts')).show(call))
   return program

@@ -1,4 +1,5 @@
-import type { Project, Relation, Source } from '../project/project.ts'
+import type { Project, Source } from '../project/project.ts'
+import { tableName } from '../project/relation.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { column, from, id, type Sql, type Statement, sql, type Table } from '../sql/sql.ts'
 import type { StatementStep, Step } from './model.ts'
@@ -41,11 +42,6 @@ export function relation(context: Context, source: Source): Sql {
     case 'pairs':
       return from(buildTable(context.project, 'source_', source.name))
   }
-}
-
-/** A table or view of the warehouse; without a schema it is one of the session's own. */
-export function tableName({ schema, table }: Extract<Relation, { kind: 'table' }>): Sql {
-  return schema === undefined ? id(table) : from({ schema, name: [table] })
 }
 
 /**

@@ -1,8 +1,9 @@
 import { identityLists, PAIR_COLUMNS, pairColumn } from '../project/identity-lists.ts'
-import type { PlainRelation, Project, Relation, Source } from '../project/project.ts'
+import type { Project, Source } from '../project/project.ts'
+import { type PlainRelation, type Relation, tableName } from '../project/relation.ts'
 import type { ValueType } from '../sql/dialect.ts'
 import { from, id, lines, parameter, type Sql, Steps, sql, text, verbatim } from '../sql/sql.ts'
-import { type Context, making, relation, statement, step, tableName, textColumns } from './context.ts'
+import { type Context, making, relation, statement, step, textColumns } from './context.ts'
 import type { Model } from './model.ts'
 import { buildTable } from './names.ts'
 

@@ -1,15 +1,16 @@
 import pLimit from 'p-limit'
 import { type At, CdpError, type Diagnostic, nearest, problem } from '../error.ts'
 import type { ValueType } from '../sql/dialect.ts'
-import { from, id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
+import { id, join, type Sql, Steps, sql, verbatim } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 import { builtInColumns, traitColumns } from './columns.ts'
 import { ordered } from './cycles.ts'
 import { fileExists } from './glob.ts'
 import { type IdentityList, identityLists, PAIR_COLUMNS } from './identity-lists.ts'
 import type { Condition } from './language.ts'
-import type { ColumnPlace, Entity, PlainRelation, Project, Source, TraitDefinition } from './project.ts'
+import type { ColumnPlace, Entity, Project, Source, TraitDefinition } from './project.ts'
 import { eventsIn, followersOf, referencesIn, sequencesIn } from './references.ts'
+import { type PlainRelation, tableName, tableOf, tableText } from './relation.ts'
 import type { ScoredRows } from './score.ts'
 
 type Columns = ReadonlyMap<string, ValueType>
@@ -50,9 +51,10 @@ async function look(project: Project, session: Session, source: Source): Promise
   const found = (columns: Columns): Look => ({ source: source.name, columns, problems: [] })
   const missing = (one: Diagnostic): Look => ({ source: source.name, columns: undefined, problems: [one] })
   const relation = plain(source)
-  if (relation.kind === 'table' && relation.schema !== undefined) {
-    const columns = await session.columns({ schema: relation.schema, name: [relation.table] })
-    return columns ? found(columns) : missing(noTable(`${relation.schema}.${relation.table}`, at))
+  const table = relation.kind === 'table' ? tableOf(relation) : undefined
+  if (relation.kind === 'table' && table !== undefined) {
+    const columns = await session.columns(table)
+    return columns ? found(columns) : missing(noTable(tableText(relation), at))
   }
   if (relation.kind === 'file' && !fileExists(project.directory, relation.path))
     return missing(problem('warehouse/missing-file', `No file is found at "${relation.path}".`, at))
@@ -61,6 +63,7 @@ async function look(project: Project, session: Session, source: Source): Promise
     return found(await session.describe(select(project, session, source, needed)))
   } catch (error) {
     if (relation.kind === 'table') return missing(noTable(relation.table, at))
+    if (isDenied(error)) return missing(denied(source, error, at))
     const words = wordsOf(error)
     return missing(
       relation.kind === 'sql'
@@ -93,6 +96,20 @@ function plain({ relation }: Source): PlainRelation {
 
 function noTable(name: string, at: At): Diagnostic {
   return problem('warehouse/missing-table', `The warehouse has no table or view "${name}".`, at)
+}
+
+function isDenied(error: unknown): error is CdpError {
+  return error instanceof CdpError && error.diagnostics.some(({ code }) => code === 'warehouse/permission')
+}
+
+function denied(source: Source, error: CdpError, at: At): Diagnostic {
+  const words = error.cause instanceof Error ? error.cause.message : error.message
+  return problem(
+    'warehouse/permission',
+    `Source "${source.name}" may not be read: ${words}.`,
+    at,
+    error.diagnostics[0]?.fix,
+  )
 }
 
 /** The warehouse's own words. Anything but a refusal of the statement is no answer to the question. */
@@ -138,9 +155,7 @@ function relationSql(project: Project, session: Session, source: Source): Sql {
   const relation = plain(source)
   switch (relation.kind) {
     case 'table':
-      return relation.schema === undefined
-        ? id(relation.table)
-        : from({ schema: relation.schema, name: [relation.table] })
+      return tableName(relation)
     case 'file':
       // No types here: a type for a column that is not there would be refused in other words than ours.
       return session.dialect.files(relation.path, relation.format, new Map(), 'names') ?? sql`nothing`
@@ -188,7 +203,8 @@ function missingPairs(
   return [problem('warehouse/missing-column', message, at, fix)]
 }
 
-function namedColumns(project: Project): readonly ColumnPlace[] {
+/** Every place at which the project names a column of a source. */
+export function namedColumns(project: Project): readonly ColumnPlace[] {
   const ofTraits = [...project.entities.values()].flatMap((entity) =>
     [...entity.traits.values()].flatMap(({ definition }) => {
       const score = scoredRows(definition)

@@ -1,5 +1,6 @@
 import { identityLists } from './identity-lists.ts'
-import type { PlainRelation, Project, Source } from './project.ts'
+import type { Project, Source } from './project.ts'
+import type { PlainRelation } from './relation.ts'
 import { makesProfiles } from './resolving.ts'
 import type { GivenRow, UnitTest } from './unit-test.ts'
 

@@ -1,10 +1,11 @@
 import type { LeaveAction, Mode } from '../connectors/connector.ts'
 import type { At, Diagnostic } from '../error.ts'
-import type { FileFormat, Normaliser, PassedUnit, Period, ValueType } from '../sql/dialect.ts'
+import type { Normaliser, PassedUnit, Period, ValueType } from '../sql/dialect.ts'
 import type { ConsentFeed } from './consent.ts'
 import type { BASES } from './consent-shape.ts'
 import type { DataTest } from './data-tests.ts'
 import type { Condition, Duration, Expression, Target } from './language.ts'
+import type { Relation } from './relation.ts'
 import type { Score } from './score.ts'
 import type { UnitTests } from './unit-test.ts'
 
@@ -112,17 +113,6 @@ export interface Source extends Named {
   /** Parent source → the column here that holds the parent's key. */
   readonly belongsTo: ReadonlyMap<string, string>
 }
-
-export type Relation =
-  | PlainRelation
-  /** Rows of (type_a, value_a, type_b, value_b), read as a column for each side and each of these identifier types. */
-  | { readonly kind: 'pairs'; readonly of: PlainRelation; readonly types: readonly string[] }
-
-export type PlainRelation =
-  | { readonly kind: 'table'; readonly schema: string | undefined; readonly table: string }
-  | { readonly kind: 'file'; readonly path: string; readonly format: FileFormat }
-  /** A select with `ref`, `source` and `var` left as holes: text pieces and the sources between them. */
-  | { readonly kind: 'sql'; readonly pieces: readonly (string | { readonly source: string })[]; readonly at: At }
 
 export interface SourceIdentifier {
   readonly type: string

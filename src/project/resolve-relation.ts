@@ -1,6 +1,6 @@
 import { type At, problem } from '../error.ts'
 import type { FileFormat } from '../sql/dialect.ts'
-import type { PlainRelation } from './project.ts'
+import type { PlainRelation } from './relation.ts'
 import type { Resolving } from './resolving.ts'
 import { sqlModel } from './sql-model.ts'
 import type { Scalar } from './tree.ts'
@@ -42,12 +42,10 @@ export function relationOf(
 
 function tableOf(context: Resolving, written: Scalar): PlainRelation | undefined {
   const parts = written.text.split('.')
-  const [first = '', second] = parts
-  if (parts.length <= 2 && parts.every((part) => part.trim() !== ''))
-    return second === undefined
-      ? { kind: 'table', schema: undefined, table: first }
-      : { kind: 'table', schema: first, table: second }
-  const message = `"${written.text}" is no table: a name, or a schema and a name.`
+  const [table = '', schema, database] = parts.toReversed()
+  if (parts.length <= 3 && parts.every((part) => part.trim() !== ''))
+    return { kind: 'table', ...(database !== undefined && { database }), schema, table }
+  const message = `"${written.text}" is no table: a name, with a schema before it, and before that a database.`
   context.problems.push(problem('project/wrong-type', message, written.at(), 'Write raw.orders.'))
   return undefined
 }

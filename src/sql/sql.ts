@@ -24,6 +24,8 @@ export interface Sql {
 
 /** A table or view by schema and name; the name may hold tokens. */
 export interface Table {
+  /** The database (catalogue, BigQuery project) that holds it; undefined = the session's own. */
+  readonly database?: string | undefined
   readonly schema: string
   readonly name: readonly NamePart[]
 }
@@ -84,7 +86,9 @@ export function parameter(name: string): Sql {
 
 /** A table's qualified name. */
 export function from(table: Table): Sql {
-  return { parts: [{ kind: 'name', name: [table.schema] }, code('.'), { kind: 'name', name: table.name }] }
+  const before = table.database === undefined ? [] : [[table.database]]
+  const names = [...before, [table.schema], table.name]
+  return { parts: names.flatMap((name, at): Part[] => [...(at > 0 ? [code('.')] : []), { kind: 'name', name }]) }
 }
 
 /** A column of something named: `alias.column`. */

@@ -1,9 +1,12 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type * as Driver from '@duckdb/node-api'
-import { type CdpError, failure } from '../error.ts'
+import { failure } from '../error.ts'
+import { mask, Secret } from '../secret.ts'
+import { type Attachment, attachBeside, type Extensions, loadExtension } from './duckdb-attach.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
 import type { Source } from './duckdb-session.ts'
+import { cannotOpen, lockedBy } from './duckdb-trouble.ts'
 
 /** How long to wait for another process to let go of the file: so many pauses, each as long as `pause` takes. */
 export interface Patience {
@@ -12,13 +15,17 @@ export interface Patience {
 }
 
 export interface Opening {
-  /** Absolute, or `:memory:`. */
+  /** Absolute, `:memory:`, or `md:` and the name of a database of MotherDuck. */
   readonly path: string
   /** The project's folder. */
   readonly directory: string
   readonly readOnly: boolean
   readonly settings: Readonly<Record<string, string>>
   readonly readPaths: readonly string[] | undefined
+  readonly attached: readonly Attachment[]
+  readonly extensions: Extensions
+  /** For MotherDuck. */
+  readonly token: string | undefined
   readonly patience: Patience
 }
 
@@ -46,7 +53,7 @@ export async function lease(driver: typeof Driver, opening: Opening): Promise<So
   try {
     const instance = await shared.starting
     shared.instance = instance
-    return { readOnly: opening.readOnly, release, connect: () => connectTo(instance, opening.directory) }
+    return { readOnly: opening.readOnly, release, connect: () => connectTo(instance, opening) }
   } catch (error) {
     release()
     throw error
@@ -71,16 +78,32 @@ function share(driver: typeof Driver, opening: Opening): Shared {
 
 /** One key for all spellings of a path, also of a file that is not there yet. */
 function sameFile(path: string): string {
+  if (isRemote(path)) return path
   if (existsSync(path)) return realpathSync(path)
   const folder = dirname(path)
   return existsSync(folder) ? join(realpathSync(folder), basename(path)) : path
 }
 
+/** A database of MotherDuck. */
+export function isRemote(path: string): boolean {
+  return path.startsWith('md:')
+}
+
+/** A file of this machine, which may or may not be there. */
+function isFile(path: string): boolean {
+  return path !== ':memory:' && !isRemote(path)
+}
+
 /** The name of the database within the instance: under that of its file, a schema of the same name is ambiguous. */
 const DATABASE = 'cdp_warehouse'
 
+/** Databases of MotherDuck take no other name. */
+function databaseOf(path: string): string {
+  return isRemote(path) ? path.slice('md:'.length).replace(/\?.*$/, '') : DATABASE
+}
+
 async function start(driver: typeof Driver, opening: Opening): Promise<Driver.DuckDBInstance> {
-  if (opening.readOnly && opening.path !== ':memory:' && !existsSync(opening.path))
+  if (opening.readOnly && isFile(opening.path) && !existsSync(opening.path))
     throw failure(
       'warehouse',
       'warehouse/connection',
@@ -88,11 +111,12 @@ async function start(driver: typeof Driver, opening: Opening): Promise<Driver.Du
       'Run "cdp run" first, or correct "path:".',
     )
   const instance = await driver.DuckDBInstance.create(':memory:', settingsOf(opening)).catch((error: unknown) => {
-    throw cannotOpen(opening, error)
+    throw cannotOpen(opening.path, error)
   })
   const connection = await instance.connect()
   try {
-    await attach(connection, opening)
+    await (isRemote(opening.path) ? attachRemote(connection, opening) : attach(connection, opening))
+    for (const one of opening.attached) await attachBeside(connection, one, opening.extensions)
     await setUp(connection, opening)
     return instance
   } catch (error) {
@@ -107,7 +131,7 @@ async function start(driver: typeof Driver, opening: Opening): Promise<Driver.Du
 function settingsOf({ path, settings }: Opening): Record<string, string> {
   return {
     // Beside the file, as DuckDB has it for a database that is not attached.
-    ...(path !== ':memory:' && { temp_directory: `${path}.tmp` }),
+    ...(isFile(path) && { temp_directory: `${path}.tmp` }),
     ...settings,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
@@ -116,34 +140,43 @@ function settingsOf({ path, settings }: Opening): Record<string, string> {
 
 async function attach(connection: Driver.DuckDBConnection, opening: Opening): Promise<void> {
   const { path, readOnly, patience } = opening
-  const options = readOnly && path !== ':memory:' ? 'type duckdb, read_only' : 'type duckdb'
+  const options = readOnly && isFile(path) ? 'type duckdb, read_only' : 'type duckdb'
   for (let pause = 0; ; pause++) {
     try {
       await connection.run(`attach ${duckdbDialect.text(path)} as ${DATABASE} (${options})`)
       return
     } catch (error) {
-      // The driver gives errors no code. "Conflicting lock is held in /usr/bin/node (PID 42)"
-      const message = error instanceof Error ? error.message : String(error)
-      if (!/could not set lock on file/i.test(message)) throw cannotOpen(opening, error)
-      if (pause >= patience.pauses) {
-        const holder = /PID (\d+)/.exec(message)?.[1]
+      const lock = lockedBy(error)
+      if (lock === undefined) throw cannotOpen(path, error)
+      if (pause >= patience.pauses)
         throw failure(
           'warehouse',
           'warehouse/locked',
-          `The warehouse "${path}" is in use by ${holder ? `process ${holder}` : 'another process'}.`,
+          `The warehouse "${path}" is in use by ${lock.holder}.`,
           'Wait until it has ended, or end it.',
           error,
         )
-      }
       await patience.pause()
     }
   }
 }
 
-function cannotOpen({ path }: Opening, error: unknown): CdpError {
-  const [words] = (error instanceof Error ? error.message : String(error)).split('\n')
-  const message = `The warehouse "${path}" cannot be opened: ${words}`
-  return failure('warehouse', 'warehouse/connection', message, undefined, error)
+/** The service keeps writers apart by itself: there is no file, and no lock of one. */
+async function attachRemote(connection: Driver.DuckDBConnection, opening: Opening): Promise<void> {
+  const { path, token, extensions } = opening
+  await loadExtension(connection, 'motherduck', extensions)
+  try {
+    if (token !== undefined) await connection.run(`set motherduck_token = ${duckdbDialect.text(token)}`)
+    await connection.run(`attach ${duckdbDialect.text(path)}`)
+  } catch (error) {
+    const words = mask(error instanceof Error ? error.message : String(error), token ? [new Secret(token)] : [])
+    throw failure(
+      'warehouse',
+      'warehouse/connection',
+      `The database "${path}" of MotherDuck cannot be opened: ${words.split('\n')[0]}`,
+      'Look at `motherduck_token:` and at the name behind "md:".',
+    )
+  }
 }
 
 async function setUp(connection: Driver.DuckDBConnection, { directory, readPaths }: Opening): Promise<void> {
@@ -157,9 +190,12 @@ async function setUp(connection: Driver.DuckDBConnection, { directory, readPaths
   await connection.run('set global lock_configuration = true')
 }
 
-async function connectTo(instance: Driver.DuckDBInstance, directory: string): Promise<Driver.DuckDBConnection> {
+async function connectTo(
+  instance: Driver.DuckDBInstance,
+  { path, directory }: Opening,
+): Promise<Driver.DuckDBConnection> {
   const connection = await instance.connect()
-  await connection.run(`use ${DATABASE}`)
+  await connection.run(`use ${duckdbDialect.name(databaseOf(path))}`)
   // Paths are taken as patterns, so that what is a pattern in the folder's own name must be said literally.
   const literal = directory.replace(/[*?[]/g, '[$&]')
   await connection.run(`set variable project = ${duckdbDialect.text(literal)}`)

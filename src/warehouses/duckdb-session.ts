@@ -4,12 +4,13 @@ import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { type Bound, from, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
 import { cellOf } from './duckdb-cells.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
+import { aboutInstance, tryCreate } from './duckdb-doctor.ts'
 import { readTable } from './duckdb-read.ts'
 import { append, describe, isConflict, printed, rowsWritten, run } from './duckdb-statement.ts'
 import { valueType } from './duckdb-values.ts'
 import { Gate } from './gate.ts'
 import { StatementError } from './statement-error.ts'
-import type { Page, Row, Session } from './warehouse.ts'
+import type { About, Page, Row, Session } from './warehouse.ts'
 
 /** What a session needs of the instance that it shares with others of this process. */
 export interface Source {
@@ -95,6 +96,14 @@ export class DuckdbSession implements Session {
     })
   }
 
+  async about(): Promise<About> {
+    return await this.#with(aboutInstance)
+  }
+
+  async tryCreate(schema: string): Promise<void> {
+    await this.#with((connection) => tryCreate(connection, schema))
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -162,7 +171,7 @@ async function columnsOf(
   tokens?: Tokens,
 ): Promise<ReadonlyMap<string, ValueType> | undefined> {
   const name = `columns of ${nameOf(table, tokens)}`
-  const target = from({ schema: table.schema, name: [printName(table.name, tokens)] })
+  const target = from({ ...table, name: [printName(table.name, tokens)] })
   const described = await run(connection, { name, text: `describe ${print(target, duckdbDialect)}` }).catch(
     () => undefined,
   )
@@ -179,9 +188,9 @@ function listedColumns(connection: Driver.DuckDBConnection, name: string, table:
     // In DuckDB a name has no case, quoted or not.
     text: `
       select column_name, data_type from duckdb_columns()
-      where database_name = current_database()
+      where lower(database_name) = lower(coalesce($database, current_database()))
         and lower(schema_name) = lower($schema) and lower(table_name) = lower($table)
       order by column_index`,
-    values: { schema: table.schema, table: printName(table.name, tokens) },
+    values: { database: table.database ?? null, schema: table.schema, table: printName(table.name, tokens) },
   })
 }

@@ -2,6 +2,7 @@ import type * as Driver from '@duckdb/node-api'
 import { failure } from '../error.ts'
 import { type Bound, print, type Values } from '../sql/sql.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
+import { statementFix } from './duckdb-trouble.ts'
 import { StatementError } from './statement-error.ts'
 import type { Page } from './warehouse.ts'
 
@@ -51,7 +52,7 @@ export async function run(
   try {
     return await prepared.run()
   } catch (error) {
-    throw new StatementError(statement.name, statement.text, error)
+    throw failed(statement, error)
   } finally {
     prepared.destroySync()
   }
@@ -67,7 +68,7 @@ async function runPlain(
     if (count !== 1) throw new Error(`these are ${count} statements`)
     return await connection.run(text)
   } catch (error) {
-    throw new StatementError(name, text, error)
+    throw failed({ name, text }, error)
   }
 }
 
@@ -161,7 +162,7 @@ async function parse(
   { name, text }: Printed,
 ): Promise<Driver.DuckDBPreparedStatement> {
   return await connection.prepare(text).catch((error: unknown) => {
-    throw new StatementError(name, text, error)
+    throw failed({ name, text }, error)
   })
 }
 
@@ -172,4 +173,8 @@ function bind(prepared: Driver.DuckDBPreparedStatement, at: number, value: Value
   else if (typeof value !== 'number') prepared.bindNull(at)
   else if (Number.isSafeInteger(value)) prepared.bindBigInt(at, BigInt(value))
   else prepared.bindDouble(at, value)
+}
+
+function failed({ name, text }: Pick<Printed, 'name' | 'text'>, error: unknown): StatementError {
+  return new StatementError(name, text, error, 'statement', statementFix(error))
 }

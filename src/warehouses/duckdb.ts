@@ -3,17 +3,21 @@ import { dirname, isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { z } from 'zod'
 import { failure } from '../error.ts'
+import { secret } from '../secret.ts'
+import { attachments } from './duckdb-attach.ts'
 import { duckdbDialect } from './duckdb-dialect.ts'
-import { lease, type Patience } from './duckdb-instance.ts'
+import { isRemote, lease, type Patience } from './duckdb-instance.ts'
 import { DuckdbSession } from './duckdb-session.ts'
+import { cannotOpen } from './duckdb-trouble.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
 const options = z.strictObject({
   path: z
     .string()
     .min(1)
+    .regex(/^(?!md:(\?|$))/, 'Behind "md:" stands the name of a database: md:analytics.')
     .default('.cdp/warehouse.duckdb')
-    .describe('The database file, from the project folder; ":memory:" keeps nothing.'),
+    .describe('The database file, from the project folder; ":memory:" keeps nothing; "md:name" is one of MotherDuck.'),
   threads: z.coerce.number().int().positive().optional().describe('Most threads to use; default: one a core.'),
   memory_limit: z
     .string()
@@ -26,6 +30,17 @@ const options = z.strictObject({
     .min(1)
     .optional()
     .describe('The only folders from which files may be read; default: anywhere readable.'),
+  attach: attachments
+    .optional()
+    .describe('Other databases, for reading only: sources name their tables with the name given here first.'),
+  motherduck_token: secret('Token of MotherDuck, for a `path:` that begins with "md:".').optional(),
+  extension_directory: z.string().min(1).optional().describe("Where extensions lie; default: DuckDB's own folder."),
+  install_extensions: z
+    .union([z.boolean(), z.string().min(1)])
+    .optional()
+    .describe(
+      'Whether `attach:` and "md:" may fetch the extension that they need, default: false; a text is the repository or folder to fetch from.',
+    ),
 })
 
 export type DuckdbOptions = z.infer<typeof options>
@@ -39,14 +54,16 @@ export const duckdb: Warehouse<DuckdbOptions> & {
   type: 'duckdb',
   options,
   dialect: duckdbDialect,
+  grants: ({ options: { path } }) =>
+    `DuckDB has no roles: whoever may read and write the file "${path}" may do everything in it.\n`,
   async connect(given: DuckdbOptions, access: Access, patience: Patience = TWO_SECONDS) {
     const driver = await import('@duckdb/node-api').catch((error: unknown) => {
       throw failure('warehouse', 'warehouse/connection', 'The DuckDB driver cannot be loaded.', undefined, error)
     })
     const inProject = (path: string) => (isAbsolute(path) ? path : join(access.directory, path))
     const threads = access.threads ?? given.threads
-    const path = given.path === ':memory:' ? given.path : inProject(given.path)
-    if (path !== ':memory:' && access.mode === 'write') await mkdir(dirname(path), { recursive: true })
+    const path = given.path === ':memory:' || isRemote(given.path) ? given.path : inProject(given.path)
+    if (isAbsolute(path) && access.mode === 'write') await makeFolder(dirname(path))
     const source = await lease(driver, {
       path,
       directory: access.directory,
@@ -57,8 +74,23 @@ export const duckdb: Warehouse<DuckdbOptions> & {
         ...(given.temp_directory && { temp_directory: inProject(given.temp_directory) }),
       },
       readPaths: given.read_paths?.map(inProject),
+      attached: Object.entries(given.attach ?? {}).map(([name, to]) => ({
+        name,
+        to: typeof to === 'string' ? inProject(to) : to,
+      })),
+      extensions: {
+        folder: given.extension_directory && inProject(given.extension_directory),
+        fetch: given.install_extensions ?? false,
+      },
+      token: given.motherduck_token,
       patience,
     })
     return new DuckdbSession(source, driver)
   },
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw cannotOpen(folder, error)
+  })
 }

@@ -5,9 +5,10 @@ import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
 import { postgresDialect } from './postgres-dialect.ts'
+import { aboutServer, tryCreate } from './postgres-doctor.ts'
 import { isConflict, type Printed, printed, type Result, run, unbound } from './postgres-statement.ts'
 import { StatementError } from './statement-error.ts'
-import type { Page, Row, Session } from './warehouse.ts'
+import type { About, Page, Row, Session } from './warehouse.ts'
 
 /** So few rows are joined row by row in no time. */
 const FEW = 200
@@ -142,6 +143,14 @@ export class PostgresSession implements Session {
     return true
   }
 
+  async about(): Promise<About> {
+    return await this.#with(aboutServer)
+  }
+
+  async tryCreate(schema: string): Promise<void> {
+    await this.#with((connection) => tryCreate(connection, schema))
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -269,8 +278,10 @@ async function rawColumns(connection: Client, table: Table, tokens?: Tokens): Pr
       join pg_catalog.pg_type as t on t.oid = a.atttypid
       where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'p', 'v', 'm', 'f')
         and a.attnum > 0 and not a.attisdropped
+        -- Of other databases the server shows nothing.
+        and current_database() = coalesce(nullif($3, ''), current_database())
       order by a.attnum`,
-    values: [table.schema, printName(table.name, tokens)],
+    values: [table.schema, printName(table.name, tokens), table.database ?? ''],
   })
   return rows.map(([name, type, oid, category]) => ({
     name: name ?? '',

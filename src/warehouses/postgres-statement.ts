@@ -44,7 +44,7 @@ export async function run(connection: Client, { name, text, values }: Printed): 
       count: result.rowCount ?? 0,
     }
   } catch (error) {
-    throw new StatementError(name, text, error)
+    throw new StatementError(name, text, error, codeOf(error) === INSUFFICIENT_PRIVILEGE ? 'permission' : 'statement')
   }
 }
 
@@ -54,10 +54,16 @@ export async function run(connection: Client, { name, text, values }: Printed): 
  */
 export function isConflict(error: unknown): boolean {
   const cause = error instanceof StatementError ? error.cause : undefined
-  if (!(cause instanceof Error) || !('code' in cause)) return false
-  const { code } = cause
-  if (code === '23505') return 'schema' in cause && cause.schema === 'pg_catalog'
-  return ['40001', '40P01', '42P06', '42P07', 'XX000'].includes(String(code))
+  const code = codeOf(cause)
+  if (code === '23505') return cause instanceof Error && 'schema' in cause && cause.schema === 'pg_catalog'
+  return ['40001', '40P01', '42P06', '42P07', 'XX000'].includes(code)
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+/** The five characters by which the server tells kinds of errors apart; empty for what it did not send. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 const AS_TEXT = { getTypeParser: () => (value: string) => value }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { failure } from '../error.ts'
 import { secret } from '../secret.ts'
 import { postgresDialect } from './postgres-dialect.ts'
+import { postgresGrants } from './postgres-grants.ts'
 import { PostgresSession } from './postgres-session.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
@@ -40,6 +41,7 @@ export const postgres: Warehouse<PostgresOptions> & {
   type: 'postgres',
   options,
   dialect: postgresDialect,
+  grants: postgresGrants,
   async connect(given: PostgresOptions, access: Access, timing: PostgresTiming = MINUTE) {
     // Its named exports are not seen through an import of Node's.
     const { default: knex } = await import('knex').catch((error: unknown) => {

@@ -31,6 +31,35 @@ export interface Warehouse<O> {
   readonly dialect: Dialect
   /** Opens a session. Throws a CdpError: `warehouse/locked` when another process holds it, `warehouse/connection` else. */
   connect(options: O, access: Access): Promise<Session>
+  /** A script of the warehouse's own SQL: what an administrator runs so that a role has the rights that a project needs. */
+  grants(wanted: GrantsWanted<O>): string
+}
+
+/** For whom rights are written down, and of what. */
+export interface GrantsWanted<O> {
+  /** The name of the project, for a comment. */
+  readonly project: string
+  /** As `options` gives them; a text may still hold a reference that has no value, such as `${env:X}`. */
+  readonly options: O
+  readonly role: string
+  /** Every table and view that the project names, each once, sorted. */
+  readonly tables: readonly Table[]
+  /** SQL models: they read tables by names that nobody but the warehouse understands. */
+  readonly models: readonly string[]
+  /** Schemas in which everything is the tool's own: published views, state, the state of `--sandbox`. */
+  readonly schemas: { readonly models: string; readonly state: string; readonly sandbox: string }
+}
+
+/** What a warehouse tells of itself. */
+export interface About {
+  /** `18.4`. */
+  readonly version: string
+  /** The lowest version that this tool works with: `15`; undefined where it brings its own, or there are none. */
+  readonly lowest: string | undefined
+  /** As whom, and on what: `cdp on analytics`. */
+  readonly place: string
+  /** Names of what is loaded into it beyond its core; undefined where nothing depends on any. */
+  readonly extensions?: readonly string[]
 }
 
 /** A connection to one warehouse, safe for concurrent calls. Failed statements throw CdpError `warehouse/statement`. */
@@ -57,6 +86,13 @@ export interface Session {
   read(table: Table, columns: readonly string[], page: number, orderBy?: string, tokens?: Tokens): AsyncIterable<Page>
   /** Appends rows to an existing table, columns in the table's order. All of the page or nothing. */
   append(table: Table, rows: Page, tokens?: Tokens): Promise<void>
+  /** For `cdp doctor`. */
+  about?(): Promise<About>
+  /**
+   * Makes a schema (where there is none), a table, a row and a view in it, and takes it all back: nobody ever sees any of
+   * it. Throws what a statement throws. Undefined where the warehouse cannot take such things back.
+   */
+  tryCreate?(schema: string): Promise<void>
   close(): Promise<void>
 }
 

@@ -151,7 +151,7 @@ export function appendCases(bench: Bench): void {
 
 /** What a query would return. */
 export function describeCases(bench: Bench): void {
-  const { test, count, numbers } = bench
+  const { test, count, make, numbers } = bench
   test('a query is described without being run', async () => {
     const d = bench.session.dialect
     const words = await numbers('described', 1)
@@ -169,6 +169,12 @@ export function describeCases(bench: Bench): void {
       ['m', 'decimal'],
       ['f', 'float'],
     ])
+  })
+
+  test('a table of a database that is not there has no columns', async () => {
+    const made = await make('at home', { a: 'text' })
+    expect(await bench.session.columns(made)).toBeDefined()
+    expect(await bench.session.columns({ ...made, database: 'no_such_database' })).toBeUndefined()
   })
 
   test('a query with parameters is described all the same', async () => {

@@ -8,6 +8,7 @@ interface Checked {
   readonly exit_code: number
   readonly checks: readonly {
     readonly area: string
+    readonly look?: string
     readonly name: string
     readonly status: string
     readonly errors: readonly { readonly code: string; readonly message: string }[]
@@ -21,7 +22,9 @@ test('the doctor asks every kind of destination whether it would take what is se
   const { exit_code, checks } = jsonOf(asked) as Checked
   expect(checks.filter(({ status }) => status !== 'ok')).toEqual([])
   expect(exit_code).toBe(0)
-  expect(checks[0]).toMatchObject({ area: 'warehouse', name: 'local' })
+  expect(checks[0]).toMatchObject({ area: 'warehouse', name: 'local', look: 'connection' })
+  const looks = checks.flatMap(({ look }) => look ?? [])
+  expect(looks).toEqual(['connection', 'version', 'extensions', 'clock', 'tables', 'reading', 'writing'])
   expect(checks.length).toBeGreaterThan(8)
   const held = jsonOf(await cdp(['sandbox', 'show', '--json'], { cwd: directory })) as {
     readonly holdings: readonly { readonly places: readonly { readonly rows: number }[] }[]
@@ -36,7 +39,7 @@ test('what each destination lacks is told of each, and the others are asked all 
   const { exit_code, checks } = jsonOf(asked) as Checked
   const of = (name: string) => checks.find((one) => one.name === name)
   expect(exit_code).toBe(1)
-  expect(of('local')).toMatchObject({ area: 'warehouse', status: 'ok' })
+  expect(checks.filter(({ area, status }) => area === 'warehouse' && status !== 'ok')).toEqual([])
   expect(of('vips_to_file')?.status).toBe('ok')
   expect(of('vips_to_crm')).toMatchObject({ status: 'failed', errors: [{ code: 'project/unset-variable' }, {}] })
   const shown = await cdp(['doctor', '--select', 'sync:vips_to_file'], { cwd: directory, env })
@@ -51,6 +54,19 @@ test('sources that do not fit their tables are told as the sickness of the wareh
   await writeFile(file, [header.replace('city', 'town'), ...rows].join('\n'))
   const { exit_code, checks } = jsonOf(await cdp(['doctor', '--sandbox', '--json'], { cwd: directory })) as Checked
   expect(exit_code).toBe(1)
-  expect(checks[0]).toMatchObject({ area: 'warehouse', status: 'failed' })
-  expect(new Set(checks[0]?.errors.map(({ code }) => code))).toEqual(new Set(['warehouse/missing-column']))
+  const sick = checks.filter(({ status }) => status === 'failed')
+  expect(sick).toMatchObject([{ area: 'warehouse', look: 'tables' }])
+  expect(new Set(sick[0]?.errors.map(({ code }) => code))).toEqual(new Set(['warehouse/missing-column']))
+})
+
+test('rights are printed for a role without opening anything, for a machine too', async () => {
+  const { directory, remove } = await copyProject()
+  onTestFinished(remove)
+  const config = join(directory, 'cdp.config.yaml')
+  const target = 'far: { type: postgres, host: nowhere.invalid, database: analytics, user: cdp }'
+  await writeFile(config, (await readFile(config, 'utf8')).replace('warehouses:\n', `warehouses:\n  ${target}\n`))
+  const here = await cdp(['doctor', '--grants'], { cwd: directory })
+  expect(here).toMatchObject({ code: 0, stdout: expect.stringMatching(/^DuckDB has no roles: /) })
+  const files = await cdp(['doctor', '--grants', '--target', 'far'], { cwd: directory })
+  expect(files).toMatchObject({ code: 2, stderr: expect.stringContaining('reads no files') })
 })

@@ -178,8 +178,8 @@ nullif("p"."points", 0) > 5
   select item
   from unnest(array["p"."points", 10]) as item
   where item is not null
-  order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-    text) end collate "C" desc,
+  order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+    collate "C" desc,
     item desc
   limit 1
 )

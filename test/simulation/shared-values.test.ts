@@ -5,7 +5,7 @@ import type { Ledger, PlannedChange } from '../../src/sync/ledger.ts'
 import { ModelLedger } from '../../src/sync/model-ledger.ts'
 import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { modelWarehouse } from '../../src/sync/model-warehouse.ts'
-import { ENGINES } from './engines.ts'
+import { ENGINES } from '../support/engines.ts'
 import { Dice } from './random.ts'
 import { SqlPlace } from './sql-place.ts'
 

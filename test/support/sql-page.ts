@@ -12,5 +12,5 @@ export function grantsOf(title: string): readonly string[] {
 
 /** The same statements for a role of this name: roles belong to the whole server, which other tests use too. */
 export function forRole(statement: string, role: string): string {
-  return statement.replaceAll(/\b(role|to|from|authorization) cdp\b/g, `$1 ${role}`)
+  return statement.replaceAll(/\b(role|to|from|authorization) (?:cdp\b|"cdp")/g, `$1 ${role}`)
 }

@@ -20,7 +20,7 @@ test('the sample publishes and plans on Postgres, row by row, what it does on Du
   onTestFinished(() => owner.close())
   await fillTables(owner)
   const role = { ...database, user: `cdp_${database.database}` }
-  await grant(owner, role.user)
+  await grant(owner, role)
   const there = await story(
     `{ type: postgres, host: ${role.host}, database: ${role.database}, user: ${role.user} }`,
     () => connectTo(role),
@@ -46,13 +46,14 @@ test('the sample publishes and plans on Postgres, row by row, what it does on Du
     await expect(session.script([written(text)]), text).rejects.toThrow('permission denied')
 })
 
-/** Runs the script of the page, in which the password is left open, for a role of this name. */
-async function grant(owner: Session, role: string): Promise<void> {
+/** Runs the script of the page, in which the password is left open, for another role and database. */
+async function grant(owner: Session, { user, database }: { user: string; database: string }): Promise<void> {
   const page = readFileSync(join(repository, 'docs/warehouses.md'), 'utf8')
   const [, script = ''] = /```sql\n([\s\S]*?)```/.exec(page) ?? []
   const statements = script.split(/;.*\n/).filter((one) => one.trim() !== '')
   expect(statements.length).toBeGreaterThan(4)
-  await owner.script(statements.map((text) => written(forRole(text, role))))
+  const here = (text: string) => forRole(text, user).replace('database "analytics"', `database ${database}`)
+  await owner.script(statements.map((text) => written(here(text))))
 }
 
 /** What a first run of the sample does, told by its plans, its views and its vendors. */

@@ -123,6 +123,18 @@ describe('values are not changed', () => {
 })
 
 describe('sources', () => {
+  test('name a table, with a schema before it, and before that a database', async () => {
+    const { sources } = await project({
+      'models/more.yaml':
+        'sources:\n  t1: { table: orders }\n  t2: { table: raw.orders }\n  t3: { table: shop.raw.orders }\n',
+    })
+    expect(['t1', 't2', 't3'].map((name) => sources.get(name)?.relation)).toEqual([
+      { kind: 'table', schema: undefined, table: 'orders' },
+      { kind: 'table', schema: 'raw', table: 'orders' },
+      { kind: 'table', database: 'shop', schema: 'raw', table: 'orders' },
+    ])
+  })
+
   test('have a category, types and identifiers', async () => {
     const { sources: found } = await project()
     expect(found.get('contacts')).toMatchObject({
