@@ -95,6 +95,7 @@ export const CODES = [
   'destination/unreachable',
   'destination/throttled',
   'destination/refused',
+  'destination/job-failed',
   'destination/note',
   'identity/guard',
   'identity/empty-source',

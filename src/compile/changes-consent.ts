@@ -1,5 +1,5 @@
 import { from, parameter, type Sql, type Statement, Steps, sql, text } from '../sql/sql.ts'
-import type { ChangesOf } from './changes.ts'
+import type { ChangesOf } from './changes-of.ts'
 import { consentTable, feedNumber, saidOfPeople } from './consent.ts'
 import { type Context, NOW, statement } from './context.ts'
 import { clockTable } from './names.ts'

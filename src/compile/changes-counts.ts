@@ -1,7 +1,8 @@
 import { from, id, type Sql, Steps, sql, stacked } from '../sql/sql.ts'
-import { type ChangesOf, marks } from './changes.ts'
+import { marks } from './changes.ts'
 import { addAudience } from './changes-audience.ts'
 import { addConsentCounts } from './changes-consent.ts'
+import type { ChangesOf } from './changes-of.ts'
 import { hasNoKey } from './changes-values.ts'
 
 /** One row of counts of a finished plan: what the report says, and what guards look at. */

@@ -18,6 +18,8 @@ export interface Sent {
   readonly json: Sql
   /** The text that the fingerprint is made of, null for null. */
   readonly canonical: Sql
+  /** The value as a person writes it, null for null. */
+  readonly plain: Sql
 }
 
 /** The fields of a sync over a row `p` of its audience, in the order of the YAML. */
@@ -94,7 +96,9 @@ export function unitText(parts: readonly Sql[], dialect: Dialect): Sql {
   return dialect.joinText(parts, UNIT)
 }
 
-function texts(value: FieldValue, print: PrintContext): Pick<Sent, 'json' | 'canonical'> {
+type Texts = Pick<Sent, 'json' | 'canonical' | 'plain'>
+
+function texts(value: FieldValue, print: PrintContext): Texts {
   const { dialect } = print
   switch (value.kind) {
     case 'trait':
@@ -103,7 +107,7 @@ function texts(value: FieldValue, print: PrintContext): Pick<Sent, 'json' | 'can
       return typed(sql`(${printExpression(value.expression, print)})`, value.type, dialect)
     case 'literal': {
       const json = text(JSON.stringify(value.value))
-      return { json, canonical: json }
+      return { json, canonical: json, plain: text(String(value.value)) }
     }
     case 'template': {
       const pieces = value.pieces.map((piece) =>
@@ -116,8 +120,9 @@ function texts(value: FieldValue, print: PrintContext): Pick<Sent, 'json' | 'can
   }
 }
 
-function typed(value: Sql, type: ValueType, dialect: Dialect): Pick<Sent, 'json' | 'canonical'> {
-  return { json: dialect.json(value, type), canonical: type === 'text' ? value : dialect.json(value, type) }
+function typed(value: Sql, type: ValueType, dialect: Dialect): Texts {
+  const json = dialect.json(value, type)
+  return { json, canonical: type === 'text' ? value : json, plain: readable(value, type, dialect) }
 }
 
 /** A value as a person writes it: its JSON, texts and times without the quotes. */

@@ -3,7 +3,9 @@ import { from, id, join, lines, parameter, type Sql, Steps, sql, stacked, text, 
 import type { Audience } from './audience.ts'
 import { addAudience } from './changes-audience.ts'
 import { addHolder } from './changes-holder.ts'
+import type { ChangesOf } from './changes-of.ts'
 import { actIn, addKnown, barredIn, foreignIn } from './changes-owned.ts'
+import { addShared, type Shared } from './changes-shared.ts'
 import {
   fingerprintOf,
   hasNoKey,
@@ -15,23 +17,7 @@ import {
   sentFields,
 } from './changes-values.ts'
 import type { Context } from './context.ts'
-import type { LedgerTables } from './ledger-tables.ts'
 import { clockTable } from './names.ts'
-
-/** What the changes of a sync are compiled from. */
-export interface ChangesOf {
-  readonly context: Context
-  readonly sync: Sync
-  readonly tables: LedgerTables
-  /** Fields by which the vendor finds a row: kept as last sent, so that an old value can be removed. */
-  readonly matchFields: ReadonlySet<string>
-  /** Does the destination take all rows whenever one changed? */
-  readonly whole: boolean
-  /** True where keys that differ in case only are one there. */
-  readonly foldsKeys?: boolean | undefined
-  /** The fields under which rows were acknowledged: those that still match under them are rebased, not sent. */
-  readonly before?: Sync['fields'] | undefined
-}
 
 /**
  * The plan of a sync: what differs between its audience in one build and what its destination acknowledged, in order.
@@ -51,7 +37,7 @@ export function planQuery(of: ChangesOf): Sql {
   const compared = addCompared(steps, of, audience, addMembers(steps, of, audience, duplicated))
   const described = addDescribed(steps, of, audience, compared)
   const judged = addJudged(steps, of, described, addNameless(steps, of, audience, duplicated))
-  const ranked = addRanked(steps, of, judged)
+  const ranked = addRanked(steps, of, judged, addShared(steps, of, audience, judged))
   return steps.select(sql`
     select
       place as seq,
@@ -341,7 +327,7 @@ function addJudged(steps: Steps, { context, whole }: ChangesOf, described: Sql, 
   )
 }
 
-function addRanked(steps: Steps, { context, tables }: ChangesOf, judged: Sql): Sql {
+function addRanked(steps: Steps, { context, tables }: ChangesOf, judged: Sql, shared: Shared | undefined): Sql {
   const { dialect } = context
   const sorted = steps.add(
     'sorted',
@@ -368,9 +354,9 @@ function addRanked(steps: Steps, { context, tables }: ChangesOf, judged: Sql): S
         case when op in ('create', 'update') or judgement = 'rebased' then fp end as fp,
         trying as tried_fp,
         coalesce(rev, 0) + 1 as rev,
-        new_ident as ident, payload, ident as old_ident, dest_id,
+        new_ident as ident, payload, ${shared?.oldIdent ?? sql`ident`} as old_ident, dest_id,
         ${dialect.sha256Half(idempotency(dialect, tables))} as idempotency_key
-      from ${sorted}`,
+      from ${stacked([sorted, ...(shared === undefined ? [] : [shared.join])])}`,
   )
 }
 

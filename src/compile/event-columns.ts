@@ -1,10 +1,11 @@
 import { readingOfEvent } from '../project/append-only.ts'
 import type { Event } from '../project/language.ts'
+import { typeOf } from '../project/types.ts'
 import { join, type Sql, sql } from '../sql/sql.ts'
 import { type Context, NOW } from './context.ts'
 import { withinBounds } from './events.ts'
 import { printExpression } from './expression.ts'
-import { countPart, extremePart, type Folded, mean, one, sumPart, whole } from './folded.ts'
+import { countPart, extremePart, type Folded, mean, one, sumPart, timePart, whole } from './folded.ts'
 import { block } from './layout.ts'
 import { rounded } from './measure.ts'
 import type { PrintContext } from './print-context.ts'
@@ -49,7 +50,7 @@ function foldedEvent(context: Context, event: Event): Folded | undefined {
     [event.last !== undefined, 'max'],
   ]
   const kinds = times.flatMap(([isAsked, kind]) => (isAsked ? [kind] : []))
-  const extremes = kinds.map((kind, index) => extremePart(dialect, kind, sql`s.cdp_time`, filter, place + index))
+  const extremes = kinds.map((kind, index) => timePart(dialect, kind, filter, place + index))
   return {
     parts: [...measure.parts, ...extremes],
     value: (at) => {
@@ -76,7 +77,9 @@ function foldedMeasureOf(context: Context, { measure, ...event }: Event): Folded
       return mean(dialect, printExpression(measure.of, print), filter)
     case 'min':
     case 'max':
-      return one(extremePart(dialect, measure.kind, printExpression(measure.of, print), filter))
+      return one(
+        extremePart(dialect, measure.kind, printExpression(measure.of, print), filter, { type: typeOf(measure.of) }),
+      )
     case 'count_distinct':
       return undefined
   }

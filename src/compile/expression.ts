@@ -120,7 +120,13 @@ function printComparison(expression: Of<'compare'>, context: PrintContext): Prin
   const { op, left, right } = expression
   if (isTime(typeOf(left)) || isTime(typeOf(right))) return compareTimes(expression, timesOf(context))
   const [first = sql``, second = sql``] = [left, right].map((side) => within(print(side, context), BINDS.sum))
-  return comparison(first, op, second)
+  const isOrder = op !== '=' && op !== '!='
+  return comparison(isOrder ? inOrder([left, right], first, context) : first, op, second)
+}
+
+/** The left side of a comparison by order. */
+function inOrder(sides: readonly Expression[], left: Sql, { dialect }: PrintContext): Sql {
+  return sides.some((side) => typeOf(side) === 'text') ? dialect.textOrder(left) : left
 }
 
 function printIn(expression: Of<'in'>, context: PrintContext): Printed {
@@ -139,7 +145,7 @@ function printBetween(expression: Of<'between'>, context: PrintContext): Printed
   const [value = sql``, from = sql``, to = sql``] = [left, low, high].map((one) =>
     within(print(one, context), BINDS.sum),
   )
-  return ranged({ value, from, to, negated })
+  return ranged({ value: inOrder([left, low, high], value, context), from, to, negated })
 }
 
 function printPattern(expression: Of<'pattern'>, context: PrintContext): Printed {

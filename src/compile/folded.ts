@@ -1,11 +1,12 @@
 import type { RowMeasure, Source } from '../project/project.ts'
-import type { Dialect, OrderKey } from '../sql/dialect.ts'
+import { typeOf } from '../project/types.ts'
+import type { Dialect, OrderKey, ValueType } from '../sql/dialect.ts'
 import { join, type Sql, sql } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import { type Context, hasTime } from './context.ts'
 import { printExpression } from './expression.ts'
 import { block } from './layout.ts'
-import { type Measured, rounded } from './measure.ts'
+import { type Measured, orderBy, rounded } from './measure.ts'
 
 /*
  * Aggregates that need not see a row twice: each is a few parts, what parts of some rows and parts of other rows fold
@@ -51,7 +52,9 @@ export function foldedMeasure(
       return mean(dialect, printExpression(measure.of, print), filter)
     case 'min':
     case 'max':
-      return one(extremePart(dialect, measure.kind, printExpression(measure.of, print), filter))
+      return one(
+        extremePart(dialect, measure.kind, printExpression(measure.of, print), filter, { type: typeOf(measure.of) }),
+      )
     case 'share': {
       const test = block(sql`(`, printCondition(measure.on, print), sql`)`)
       const parts = [countPart(dialect, both(filter, test)), countPart(dialect, filter, 1)]
@@ -61,20 +64,19 @@ export function foldedMeasure(
     case 'last': {
       const { of, by } = measure
       const known = (what: typeof of) => printExpression({ kind: 'isNull', of: what, negated: true }, print)
-      const key = by && printExpression(by.of, print)
       return ending(context, source, {
         which: measure.kind,
         value: printExpression(of, print),
         isKnown: known(of),
         filter: by === undefined ? filter : both(filter, known(by.of)),
-        by: key && by?.descending ? { descending: key } : key,
+        by: by && { value: printExpression(by.of, print), order: (key) => orderBy(dialect, by, key) },
       })
     }
     case 'since': {
       const kind = measure.which === 'first' ? 'min' : 'max'
       const past = both(filter, sql`${time} <= ${print.now}`)
       return {
-        parts: [extremePart(dialect, kind, time, past)],
+        parts: [extremePart(dialect, kind, time, past, { type: 'timestamp' })],
         value: (at) => dialect.passed(measure.unit, at(0), print.now),
       }
     }
@@ -120,12 +122,17 @@ export function extremePart(
   kind: 'min' | 'max',
   value: Sql,
   filter: Sql | undefined,
-  place = 0,
+  { place = 0, type = 'unknown' }: { readonly place?: number; readonly type?: ValueType } = {},
 ): FoldedPart {
   return {
-    value: dialect.aggregate(kind, value, filter),
-    fold: (at) => dialect.aggregate(kind, at(place)),
+    value: dialect.extreme(kind, value, type, filter),
+    fold: (at) => dialect.extreme(kind, at(place), type),
   }
+}
+
+/** The first or last time of rows; null where there is none. */
+export function timePart(dialect: Dialect, kind: 'min' | 'max', filter: Sql | undefined, place = 0): FoldedPart {
+  return extremePart(dialect, kind, sql`s.cdp_time`, filter, { place, type: 'timestamp' })
 }
 
 /** The mean of the values that are there, to six digits; null where there is none. */
@@ -152,7 +159,13 @@ export interface Ending {
   readonly isKnown: Sql
   readonly filter: Sql | undefined
   /** What rows are put in order by before their time, where that is asked for; known for all of them. */
-  readonly by: OrderKey | undefined
+  readonly by: RowKey | undefined
+}
+
+/** A value by which rows are put in order, and how. */
+export interface RowKey {
+  readonly value: Sql
+  order(value: Sql): readonly OrderKey[]
 }
 
 /** The value at one end of the rows of a source that has a time; the keys of that row are kept beside it. */
@@ -160,16 +173,16 @@ export function ending(context: Context, source: Source, { which, value, isKnown
   const { dialect } = context
   const keys = [...(by === undefined ? [] : [by]), ...rowKeys(context, source, which, by === undefined)]
   const chosen = both(filter, isKnown)
-  const kept = (at: (part: number) => Sql) =>
-    keys.map((key, index) => ('descending' in key ? { descending: at(index + 1) } : at(index + 1)))
+  const order = keys.flatMap((key) => key.order(key.value))
+  const kept = (at: (part: number) => Sql) => keys.flatMap((key, index) => key.order(at(index + 1)))
   const beside = keys.map(
     (key, index): FoldedPart => ({
-      value: dialect.valueAt(which, 'descending' in key ? key.descending : key, keys, chosen),
+      value: dialect.valueAt(which, key.value, order, chosen),
       fold: (at) => dialect.valueAt(which, at(index + 1), kept(at), sql`${at(0)} is not null`),
     }),
   )
   const found: FoldedPart = {
-    value: dialect.valueAt(which, value, keys, filter),
+    value: dialect.valueAt(which, value, order, filter),
     fold: (at) => dialect.valueAt(which, at(0), kept(at)),
   }
   return one(found, ...beside)
@@ -179,15 +192,25 @@ export function ending(context: Context, source: Source, { which, value, isKnown
  * Time and key of a row `s`. A key of its own that stands behind another one may not be null: the row with the greatest
  * such key would not be the last row. What stands for null comes after all others, seen from that end, as null does.
  */
-function rowKeys({ dialect }: Context, source: Source, which: 'first' | 'last', timeIsFirst: boolean): readonly Sql[] {
+function rowKeys(
+  { dialect }: Context,
+  source: Source,
+  which: 'first' | 'last',
+  timeIsFirst: boolean,
+): readonly RowKey[] {
   const time = sql`s.cdp_time`
   const never = dialect.instantLiteral(which === 'first' ? '9999-12-31T00:00:00Z' : '0001-01-01T00:00:00Z')
   const key =
     which === 'first' ? sql`coalesce(${dialect.concat([sql`'0'`, sql`s.cdp_key`])}, '1')` : sql`coalesce(s.cdp_key, '')`
   return [
-    ...(hasTime(source) ? [timeIsFirst ? time : sql`coalesce(${time}, ${never})`] : []),
-    ...(source.key === undefined ? [] : [key]),
+    ...(hasTime(source) ? [plainKey(timeIsFirst ? time : sql`coalesce(${time}, ${never})`)] : []),
+    ...(source.key === undefined ? [] : [{ value: key, order: (of: Sql) => [dialect.textOrder(of)] }]),
   ]
+}
+
+/** A number or a time. */
+export function plainKey(value: Sql): RowKey {
+  return { value, order: (of) => [of] }
 }
 
 function both(filter: Sql | undefined, test: Sql): Sql {

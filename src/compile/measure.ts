@@ -1,5 +1,6 @@
-import type { ComparedMeasure, RowMeasure } from '../project/project.ts'
+import type { ComparedMeasure, RowMeasure, RowOrder } from '../project/project.ts'
 import { typeOf } from '../project/types.ts'
+import type { Dialect, OrderKey } from '../sql/dialect.ts'
 import { join, type Sql, sql } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import { printExpression } from './expression.ts'
@@ -31,9 +32,10 @@ export function measured(measure: RowMeasure, rows: Measured): Sql {
     case 'avg':
       return rounded(dialect.aggregate(measure.kind, printExpression(measure.of, print), filter), print)
     case 'count_distinct':
+      return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
     case 'min':
     case 'max':
-      return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
+      return dialect.extreme(measure.kind, printExpression(measure.of, print), typeOf(measure.of), filter)
     case 'median':
       return rounded(dialect.percentile(printExpression(measure.of, print), 0.5, filter), print)
     case 'percentile':
@@ -83,7 +85,12 @@ function ending({ kind, of, by }: Of<'first' | 'last'>, { print, filter, order }
   const key = printExpression(by.of, print)
   const known = printExpression({ kind: 'isNull', of: by.of, negated: true }, print)
   const rows = filter === undefined ? known : join([filter, known], ' and ')
-  return print.dialect.valueAt(kind, value, [by.descending ? { descending: key } : key, ...order], rows)
+  return print.dialect.valueAt(kind, value, [...orderBy(print.dialect, by, key), ...order], rows)
+}
+
+/** What rows are put in order by, where a measure asks for that. `key` is its value where it stands. */
+export function orderBy(dialect: Dialect, { of, descending }: RowOrder, key: Sql): readonly OrderKey[] {
+  return dialect.inOrder(key, typeOf(of)).map((one) => (descending ? { descending: one } : one))
 }
 
 /** The first row is the one since which most has passed. */

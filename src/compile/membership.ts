@@ -1,6 +1,7 @@
 import type { Entity, Segment } from '../project/project.ts'
 import { membershipsIn } from '../project/references.ts'
 import { HELD_OUT, hasVariantColumn, variantColumn } from '../project/segment-people.ts'
+import { typeOf } from '../project/types.ts'
 import { column, from, id, join, lines, type Sql, type Steps, sql, stacked, text } from '../sql/sql.ts'
 import { mayColumn } from './barred.ts'
 import { printCondition } from './condition.ts'
@@ -153,8 +154,10 @@ function rank(context: Context, segment: Segment): Sql {
   // Those without a value are not one group: each is on their own.
   const alone = (name: string) => [column('p', name), sql`case when ${column('p', name)} is null then p.profile_id end`]
   const groups = [isInVariant(segment), ...(per === undefined ? [] : alone(per))]
-  const order = by.map(({ of, descending }) =>
-    descending ? sql`${printExpression(of, print)} desc nulls last` : sql`${printExpression(of, print)} nulls last`,
+  const order = by.flatMap(({ of, descending }) =>
+    context.dialect
+      .inOrder(printExpression(of, print), typeOf(of))
+      .map((key) => (descending ? sql`${key} desc nulls last` : sql`${key} nulls last`)),
   )
   return sql`
     row_number() over (

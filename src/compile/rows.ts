@@ -111,8 +111,9 @@ export function marks(context: Context, source: Source): readonly Sql[] {
 }
 
 /** What `marks` orders rows by: time, then key. */
-export function rowOrder(source: Source): readonly Sql[] {
-  return [...(hasTime(source) ? [sql`s.cdp_time`] : []), ...(source.key === undefined ? [] : [sql`s.cdp_key`])]
+export function rowOrder({ dialect }: Context, source: Source): readonly Sql[] {
+  const time = hasTime(source) ? [sql`s.cdp_time`] : []
+  return [...time, ...(source.key === undefined ? [] : [dialect.textOrder(sql`s.cdp_key`)])]
 }
 
 /** The first value that is not null. */

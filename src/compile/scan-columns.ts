@@ -2,7 +2,7 @@ import { readingOfAggregate, readingOfPick } from '../project/append-only.ts'
 import type { Entity, PickBy, Source, TraitDefinition } from '../project/project.ts'
 import { column, type Sql, sql } from '../sql/sql.ts'
 import type { Context } from './context.ts'
-import { ending, extremePart, type Folded, foldedMeasure, one } from './folded.ts'
+import { ending, extremePart, type Folded, foldedMeasure, one, plainKey, type RowKey, timePart } from './folded.ts'
 import { measured } from './measure.ts'
 import { isOverPeriods, periodColumn } from './periods.ts'
 import { identifierColumns, rowOrder, valid } from './rows.ts'
@@ -11,7 +11,7 @@ import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
 /** The column that an aggregated trait needs from the scan of its source. */
 export function aggregateColumn(context: Context, source: Source, name: string, asked: Aggregated): ScanColumn {
   const print = rowContext(context)
-  const rows = { print, filter: rowsOn(context, asked), order: rowOrder(source), time: sql`s.cdp_time` }
+  const rows = { print, filter: rowsOn(context, asked), order: rowOrder(context, source), time: sql`s.cdp_time` }
   const { measure } = asked
   const said = { name, uses: asked, reading: readingOfAggregate(asked) }
   return isOverPeriods(measure)
@@ -39,7 +39,7 @@ export function pickColumns(context: Context, entity: Entity, source: Source, pi
     folded: foldedPick(context, source, by, value),
   }
   if (by !== 'first' && by !== 'most_recent') return [found]
-  const seen = extremePart(context.dialect, by === 'first' ? 'min' : 'max', sql`s.cdp_time`, sql`${value} is not null`)
+  const seen = timePart(context.dialect, by === 'first' ? 'min' : 'max', sql`${value} is not null`)
   return [found, { ...said, name: timeColumn(name), value: seen.value, folded: one(seen) }]
 }
 
@@ -57,7 +57,7 @@ function pickedColumn(source: Source, entity: Entity, pick: Picked): Sql {
 function picked(context: Context, entity: Entity, source: Source, pick: Picked): Sql {
   const { dialect } = context
   const value = pickedColumn(source, entity, pick)
-  const order = rowOrder(source)
+  const order = rowOrder(context, source)
   switch (pick.by) {
     case 'most_frequent':
       return dialect.tally(value)
@@ -68,7 +68,7 @@ function picked(context: Context, entity: Entity, source: Source, pick: Picked):
     }
     case 'min':
     case 'max':
-      return dialect.aggregate(pick.by, value)
+      return dialect.extreme(pick.by, value, 'unknown')
     case 'any_true':
       return dialect.anyTrue(dialect.cast(value, 'boolean'))
     case 'longest':
@@ -84,7 +84,7 @@ function picked(context: Context, entity: Entity, source: Source, pick: Picked):
 /** The same in parts; undefined where it does not add up. */
 function foldedPick(context: Context, source: Source, by: PickBy, value: Sql): Folded | undefined {
   const { dialect } = context
-  const end = (which: 'first' | 'last', by?: Sql) =>
+  const end = (which: 'first' | 'last', by?: RowKey) =>
     ending(context, source, { which, value, isKnown: sql`${value} is not null`, filter: undefined, by })
   switch (by) {
     case 'most_frequent':
@@ -96,7 +96,7 @@ function foldedPick(context: Context, source: Source, by: PickBy, value: Sql): F
     case 'any_true':
       return one({ value: dialect.anyTrue(dialect.cast(value, 'boolean')), fold: (at) => dialect.anyTrue(at(0)) })
     case 'longest':
-      return end('last', lengthOf(context, value))
+      return end('last', plainKey(lengthOf(context, value)))
     case 'first':
       return end('first')
     case 'most_recent':

@@ -4,7 +4,7 @@ import type { RfmScore, ScoredRows, ValueScore } from '../project/score.ts'
 import { type Sql, sql } from '../sql/sql.ts'
 import { type Context, NOW } from './context.ts'
 import { printExpression } from './expression.ts'
-import { countPart, extremePart, type Folded, one, sumPart, whole } from './folded.ts'
+import { countPart, type Folded, one, sumPart, timePart, whole } from './folded.ts'
 import { rounded } from './measure.ts'
 import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
 
@@ -22,8 +22,8 @@ export function scoreScan(context: Context, trait: string, score: RfmScore | Val
   const filter = pastRows(context, score)
   const amount = printExpression(finite(score.amount), rowContext(context))
   const found: Readonly<Record<Fact, Folded>> = {
-    first: one(extremePart(dialect, 'min', sql`s.cdp_time`, filter)),
-    last: one(extremePart(dialect, 'max', sql`s.cdp_time`, filter)),
+    first: one(timePart(dialect, 'min', filter)),
+    last: one(timePart(dialect, 'max', filter)),
     rows: one(countPart(dialect, filter)),
     amount: { parts: [sumPart(dialect, amount, filter)], value: (at) => rounded(at(0), context) },
   }

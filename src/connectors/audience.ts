@@ -17,6 +17,9 @@ export interface Reading {
   readonly skipsMalformed: boolean
 }
 
+/** Each of these is somebody's alone, or a household's: what one of them has stays when another leaves. */
+export const ALONE: ReadonlySet<Kind> = new Set<Kind>(['email', 'phone', 'mobile_ad_id'])
+
 /** Values as they are sent, by field. */
 export type Values = ReadonlyMap<string, string>
 

@@ -73,6 +73,8 @@ export interface Field {
   readonly key?: boolean
   /** The vendor finds people by it, and only by its old value what was told under that: the ledger keeps it. */
   readonly match?: boolean
+  /** The vendor holds values, not rows: what somebody else of the sync has, in a field of the same list, stays when a row leaves. */
+  readonly list?: string
   readonly type: 'text' | 'number' | 'boolean' | 'date' | 'timestamp' | 'json'
   readonly normalise?: 'email' | 'phone'
 }
@@ -246,6 +248,8 @@ export type JobState =
       readonly rest: Receipt
     }
   | { readonly state: 'lost' }
+  /** It failed as a whole, and what it left undone goes another way in the next run, which asks for it first. */
+  | { readonly state: 'failed'; readonly message: string }
 
 /** A key as the destination names it: their field → value, in YAML order. `key: email` is `{ email: … }`. */
 export type Key = Readonly<Record<string, Json>>

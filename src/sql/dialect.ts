@@ -114,6 +114,13 @@ export interface Dialect extends Quoting {
    * ten, so that 146.575, which is a little less as a float, becomes 146.57.
    */
   round(value: Sql, digits: Sql | number, type: ValueType): Sql
+  /**
+   * The keys by which values of a user stand in the same order in every warehouse: texts by code point, whatever the order
+   * of the database is. `type` is what is known of them.
+   */
+  inOrder(value: Sql, type: ValueType): readonly Sql[]
+  /** A text as it is compared by order: by code point. */
+  textOrder(value: Sql): Sql
   /** Smallest or greatest of several values; nulls are skipped, null only when all are null. */
   least(values: readonly Sql[]): Sql
   greatest(values: readonly Sql[]): Sql
@@ -140,8 +147,13 @@ export interface Dialect extends Quoting {
   /** How many entries a list has. */
   listLength(list: Sql): Sql
 
-  /** An aggregate over the rows on which `where` is true. `count` without a value counts rows. */
+  /**
+   * An aggregate over the rows on which `where` is true. `count` without a value counts rows; `min` and `max` are for what
+   * the tool computes, for values of a user there is `extreme`.
+   */
   aggregate(kind: Aggregate, value: Sql | undefined, where?: Sql): Sql
+  /** The smallest or greatest value over the rows on which `where` is true, in the order that `inOrder` describes. */
+  extreme(which: 'min' | 'max', value: Sql, type: ValueType, where?: Sql): Sql
   /**
    * The number (a float) below which the share `p` (0 to 1) of the values lies; between two values there is a straight
    * line. Over the rows on which `where` is true; null when there is none.

@@ -1,4 +1,4 @@
-import { CdpError, warning } from '../error.ts'
+import { CdpError, type Diagnostic, warning } from '../error.ts'
 import type { Judged } from './breach.ts'
 import { Checkpoint } from './checkpoint.ts'
 import { Delivery } from './delivery.ts'
@@ -8,7 +8,7 @@ import { type KeptJob, type SyncJob, type SyncOutcome, TIMING } from './job.ts'
 import { judgedPlan } from './judge.ts'
 import { adopted } from './kept.ts'
 import type { Claimed, Outcome, PlanCounts, RunEvent } from './ledger.ts'
-import { blocked, diagnosticsOf, endingStatus, outcomeOf, saidOf } from './outcome.ts'
+import { blocked, diagnosticsOf, endingStatus, failedDiagnostics, outcomeOf, saidOf } from './outcome.ts'
 import { poll, type SettledCounts } from './poll.ts'
 import { type Asking, mayReplace } from './revoked.ts'
 import { sendChanges } from './send.ts'
@@ -140,7 +140,7 @@ async function send(
     retries: delivery.retries,
     nextEligibleAt: ending?.kind === 'postponed' ? ending.until : undefined,
     ms: world.clock.now() - began,
-    diagnostics: [...diagnosticsOf(job, delivery, ending), ...said.diagnostics],
+    diagnostics: [...diagnosticsOf(job, delivery, ending), ...asked.diagnostics, ...said.diagnostics],
   })
   const event: RunEvent = {
     event: eventOf(outcome),
@@ -180,25 +180,35 @@ async function settled(
   job: SyncJob,
   checkpoint: Checkpoint,
   signal: AbortSignal | undefined,
-): Promise<{ readonly tally: ReadonlyMap<Outcome, number>; readonly ending?: Ending }> {
+): Promise<{
+  readonly tally: ReadonlyMap<Outcome, number>
+  readonly diagnostics: readonly Diagnostic[]
+  readonly ending?: Ending
+}> {
   const accepted = checkpoint.tally.get('submitted') ?? 0
-  if (accepted === 0 || checkpoint.isFenced) return { tally: checkpoint.tally }
+  if (accepted === 0 || checkpoint.isFenced) return { tally: checkpoint.tally, diagnostics: [] }
   const wait = job.wait ?? (job.timing ?? TIMING).wait
-  const { counts, ...rest } = await poll({
+  const { counts, failed, ...rest } = await poll({
     job,
     lease: checkpoint.lease,
     wait,
     mayGoOn: () => checkpoint.keep(),
     signal,
   })
-  return { tally: moved(checkpoint.tally, counts, accepted), ...rest }
+  const diagnostics = failedDiagnostics(job, failed)
+  return { tally: moved(checkpoint.tally, { counts, failed: failed.rows }, accepted), diagnostics, ...rest }
 }
 
 // Jobs of earlier runs may end now, too; only so many rows were accepted by this one.
-function moved(tally: ReadonlyMap<Outcome, number>, known: SettledCounts, accepted: number): Map<Outcome, number> {
+function moved(
+  tally: ReadonlyMap<Outcome, number>,
+  known: { readonly counts: SettledCounts; readonly failed: number },
+  accepted: number,
+): Map<Outcome, number> {
   const after = new Map(tally)
-  let left = accepted
-  for (const [outcome, rows] of known) {
+  // What failed is not on its way any more: it is owed.
+  let left = accepted - Math.min(known.failed, accepted)
+  for (const [outcome, rows] of known.counts) {
     const mine = Math.min(rows, left)
     left -= mine
     after.set(outcome, (after.get(outcome) ?? 0) + mine)

@@ -13,6 +13,7 @@ import {
   payloadText,
   type Verdict,
 } from './model-rows.ts'
+import { withoutShared } from './model-shared.ts'
 
 type Snapshot = ReadonlyMap<string, ModelSnapshot>
 
@@ -41,7 +42,7 @@ export function planRows(
     const row = planRow(sync, keyJson, audience.get(keyJson), known.get(keyHash(keyJson)), all)
     return row ? [judged(sync, row, nameless, known.get(row.keyHash), at.now)] : []
   })
-  return numbered(found, at.maxChanges, at.holdRemovals ?? false)
+  return numbered(withoutShared(sync, rows, found), at.maxChanges, at.holdRemovals ?? false)
 }
 
 /** The counts of a plan as the report has them. */

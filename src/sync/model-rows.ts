@@ -44,6 +44,8 @@ export interface ModelSync {
   readonly whole: boolean
   readonly fields: readonly ModelField[]
   readonly matchFields: ReadonlySet<string>
+  /** Those of them whose values the destination holds in a list, whoever has them: the list by field. */
+  readonly lists?: ReadonlyMap<string, string>
   /** The leave action as text: part of what makes a removal equal to one that was refused. */
   readonly leave: string
   /** The same of the act for those who may not be contacted. */

@@ -4,6 +4,7 @@ import { withdrawnDiagnostics } from './consent.ts'
 import type { Delivery } from './delivery.ts'
 import type { SyncJob, SyncOutcome, SyncStatus } from './job.ts'
 import type { Outcome, PlanCounts } from './ledger.ts'
+import type { FailedJobs } from './poll.ts'
 import type { Ending } from './trouble.ts'
 
 type Named = Pick<SyncJob, 'name' | 'destination'>
@@ -135,6 +136,18 @@ export function diagnosticsOf(job: Named, delivery: Delivery, ending: Ending | u
   )
   const owed: readonly Diagnostic[] = givenUp > 0 ? [{ ...outOfReach(job, lastError), severity: 'warning' }] : []
   return [...(ending ? endingDiagnostics(job, ending, lastError) : owed), ...refused]
+}
+
+/** What a reader should know about asynchronous jobs that failed. */
+export function failedDiagnostics(job: Named, { rows, messages }: FailedJobs): readonly Diagnostic[] {
+  return messages.map((message) =>
+    warning(
+      'destination/job-failed',
+      `"${job.destination}": ${message} ${rows} rows of "${job.name}" are owed.`,
+      undefined,
+      'The next run asks what was done of it, and sends the rest in another way.',
+    ),
+  )
 }
 
 function outOfReach(job: Named, lastError: string | undefined): Diagnostic {

@@ -15,9 +15,17 @@ import type { Ending } from './trouble.ts'
 /** Settled rows by outcome. */
 export type SettledCounts = ReadonlyMap<Settled['outcome'], number>
 
+/** How many rows they had, and what the destination said. */
+export interface FailedJobs {
+  readonly rows: number
+  readonly messages: readonly string[]
+}
+
 /** What was learned of jobs. */
 export interface Polled {
   readonly counts: SettledCounts
+  /** Jobs that failed as a whole, whose rows the next run deals with. */
+  readonly failed: FailedJobs
   /** Why no more could be asked, where asking again would not help: their rows go on waiting. */
   readonly ending?: Ending
 }
@@ -34,27 +42,33 @@ export interface Polling {
 /** Asks for the asynchronous jobs that rows wait for, and writes down what became of those rows. */
 export async function poll({ job, lease, wait, mayGoOn, signal }: Polling): Promise<Polled> {
   const counts = new Map<Settled['outcome'], number>()
-  if (!job.channel.poll) return { counts }
+  let failed: FailedJobs = { rows: 0, messages: [] }
+  if (!job.channel.poll) return { counts, failed }
   const { clock } = job.world
   const until = clock.now() + wait
   let open = byJob(await job.ledger.submitted(lease))
   while (open.size > 0) {
     let soonest = Number.POSITIVE_INFINITY
     for (const [id, rows] of open) {
-      if (signal?.aborted || !(await mayGoOn())) return { counts }
+      if (signal?.aborted || !(await mayGoOn())) return { counts, failed }
       const state = await stateOf(job, id)
-      if (state.state === 'barred') return { counts, ending: state.ending }
+      if (state.state === 'barred') return { counts, failed, ending: state.ending }
       if (state.state === 'running') {
         soonest = Math.min(soonest, state.after)
         continue
       }
-      await settle({ job, lease, rows, found: state, counts })
+      if (state.state === 'failed') failed = joined(failed, { rows: rows.length, messages: [state.message] })
+      else await settle({ job, lease, rows, found: state, counts })
       open = without(open, id)
     }
-    if (open.size === 0 || clock.now() + soonest > until) return { counts }
+    if (open.size === 0 || clock.now() + soonest > until) return { counts, failed }
     await clock.sleep(soonest, signal)
   }
-  return { counts }
+  return { counts, failed }
+}
+
+function joined(one: FailedJobs, other: FailedJobs): FailedJobs {
+  return { rows: one.rows + other.rows, messages: [...new Set([...one.messages, ...other.messages])] }
 }
 
 function byJob(rows: readonly Submitted[]): ReadonlyMap<JobId, readonly Submitted[]> {
@@ -75,6 +89,7 @@ function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
 type Known =
   | { readonly state: 'running'; readonly after: Ms }
   | Found
+  | Extract<JobState, { state: 'failed' }>
   | { readonly state: 'barred'; readonly ending: Ending }
 
 type Found = { readonly state: 'done'; readonly receipts: ReadonlyMap<string, Receipt>; readonly rest: Receipt }
@@ -105,6 +120,7 @@ const UNANSWERED: Known = { state: 'running', after: Number.POSITIVE_INFINITY }
 async function found(state: JobState): Promise<Known> {
   switch (state.state) {
     case 'running':
+    case 'failed':
       return state
     case 'lost':
       // A lost job may have done its work.

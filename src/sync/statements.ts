@@ -1,6 +1,7 @@
-import { type ChangesOf, planQuery, wholeQuery } from '../compile/changes.ts'
+import { planQuery, wholeQuery } from '../compile/changes.ts'
 import { freshStatement, revokedStatement } from '../compile/changes-consent.ts'
 import { countsQuery } from '../compile/changes-counts.ts'
+import type { ChangesOf } from '../compile/changes-of.ts'
 import { allConsentsNow, consentsNow } from '../compile/consent-now.ts'
 import type { Context } from '../compile/context.ts'
 import { statement as named } from '../compile/context.ts'
@@ -103,7 +104,7 @@ function changesOf(of: LedgerOf): ChangesOf {
   const { context, sync, schema, suffix } = of
   const tables = ledgerTables(schema, sync.name, suffix)
   const { foldsKeys } = of.connector
-  return { context, sync, tables, matchFields: matchFields(of), whole: isWhole(of), foldsKeys }
+  return { context, sync, tables, matchFields: matchFields(of), lists: listsOf(of), whole: isWhole(of), foldsKeys }
 }
 
 /** Does the destination take all rows whenever one changed? */
@@ -115,6 +116,12 @@ export function isWhole({ connector, sync }: Pick<LedgerOf, 'connector' | 'sync'
 export function matchFields({ connector, sync }: LedgerOf): ReadonlySet<string> {
   const { known } = connector.fields(sync.into)
   return new Set(known.filter(isMatchField).map((field) => field.name))
+}
+
+/** The list by field, of fields whose values the vendor holds whoever has them. */
+export function listsOf({ connector, sync }: Pick<LedgerOf, 'connector' | 'sync'>): ReadonlyMap<string, string> {
+  const { known } = connector.fields(sync.into)
+  return new Map(known.flatMap(({ name, list }) => (list === undefined ? [] : [[name, list] as const])))
 }
 
 function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables) {

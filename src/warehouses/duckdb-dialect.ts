@@ -73,6 +73,9 @@ export const duckdbDialect: Dialect = {
 
   divide: (a, b) => sql`(${operand(a)} / nullif(${b}, 0))`,
   round: (value, digits) => sql`round(${value}, ${digits})`,
+  // Texts are compared as bytes.
+  inOrder: (value) => [value],
+  textOrder: (value) => value,
   least: (values) => call('least', values),
   greatest: (values) => call('greatest', values),
   concat: (values) => (values.length === 0 ? sql`''` : sql`(${join(values.map(operand), ' || ')})`),
@@ -97,6 +100,7 @@ export const duckdbDialect: Dialect = {
     if (kind === 'count_distinct' && value) return sql`count(distinct ${value})${rows}`
     return sql`${code(kind)}(${value ?? sql`*`})${rows}`
   },
+  extreme: (which, value, _type, where) => sql`${code(which)}(${value})${where ? filter(where) : empty}`,
   anyRow: (where) => sql`(count(*) filter (where ${where}) > 0)`,
   anyTrue: (value) => call('bool_or', [value]),
   percentile: (value, p, where) => sql`

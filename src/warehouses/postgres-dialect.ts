@@ -8,9 +8,11 @@ import {
   cast,
   endsWith,
   found,
+  inOrder,
+  isText,
   jsonOf,
+  mayBeText,
   normalised,
-  ordered,
   plainText,
   sortedList,
   tryCast,
@@ -98,6 +100,9 @@ export const postgresDialect: Dialect = {
     const scaled = sql`cast(cast(${operand(value)} * ${power} as text) as numeric)`
     return sql`(cast(round(${scaled}) as double precision) / ${power})`
   },
+  inOrder,
+  // What counts as text in a project, such as an enum, may be of a type that knows no order of texts.
+  textOrder: (value) => sql`cast(${value} as text) collate "C"`,
   least: (values) => atEnd(values, ''),
   greatest: (values) => atEnd(values, ' desc'),
   concat: (values) => (values.length === 0 ? sql`''` : sql`(${join(values.map(operand), ' || ')})`),
@@ -119,10 +124,12 @@ export const postgresDialect: Dialect = {
   aggregate: (kind, value, where) => {
     const rows = where ? filter(where) : empty
     if (kind === 'count_distinct' && value) return sql`count(distinct ${value})${rows}`
-    // Other warehouses give a float.
-    if (kind === 'avg') return sql`cast(avg(${value ?? sql`*`})${rows} as double precision)`
+    // Other warehouses give a float. Its own mean of floats also adds up their squares, which are soon too large.
+    if (kind === 'avg' && value)
+      return sql`(cast(sum(${value})${rows} as double precision) / nullif(count(${value})${rows}, 0))`
     return sql`${code(kind)}(${value ?? sql`*`})${rows}`
   },
+  extreme,
   anyRow: (where) => sql`(count(*) filter (where ${where}) > 0)`,
   anyTrue: (value) => call('bool_or', [value]),
   percentile: (value, p, where) => sql`
@@ -278,7 +285,7 @@ const MICROSECONDS = { hour: 3_600_000_000, day: 86_400_000_000, week: 604_800_0
 
 /** The first value that is not null, in the order of values. `greatest` itself would compare texts by the locale. */
 function atEnd(values: readonly Sql[], direction: '' | ' desc'): Sql {
-  const keys = ordered(sql`item`).map((key) => sql`${key}${direction === '' ? sql`` : sql` desc`}`)
+  const keys = inOrder(sql`item`, 'unknown').map((key) => sql`${key}${direction === '' ? sql`` : sql` desc`}`)
   return sql`
     (
       select item
@@ -299,6 +306,21 @@ function listOf(values: readonly Sql[]): Sql {
   )
 }
 
+/** Of texts the one that is first by code point, of all else what the server takes for it. */
+function extreme(which: 'min' | 'max', value: Sql, type: ValueType, where: Sql | undefined): Sql {
+  const plain = (rows: Sql | undefined) => sql`${code(which)}(${value})${rows ? filter(rows) : empty}`
+  if (!mayBeText(type)) return plain(where)
+  const rows = (test: Sql) => (where ? sql`${test} and ${operand(where)}` : test)
+  return sql`
+    coalesce(
+      ${plain(rows(sql`not (${isText(value)})`))},
+      (array_agg(${value} order by cast(${value} as text) collate "C"${which === 'max' ? sql` desc` : empty})${present(
+        value,
+        rows(isText(value)),
+      )})[1]
+    )`
+}
+
 function integer(value: Sql): Sql {
   return sql`cast(${value} as integer)`
 }
@@ -306,7 +328,7 @@ function integer(value: Sql): Sql {
 /** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
 function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where: Sql | undefined): Sql {
   const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
-  const keys = [...order, ...ordered(value)].map((key) =>
+  const keys = [...order, ...inOrder(value, 'unknown')].map((key) =>
     'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,
   )
   return sql`
@@ -356,7 +378,7 @@ function mostIn(tallies: readonly Sql[], wanted: Sql): Sql {
         ${unionAll(items)}
       ) as items
       group by item
-      order by count(*) desc, min(tally), ${join(ordered(sql`item`))}
+      order by count(*) desc, min(tally), ${join(inOrder(sql`item`, 'unknown'))}
       limit 1
     )`
 }

@@ -60,10 +60,20 @@ export function tryCast(value: Sql, type: ValueType | 'bigint'): Sql {
   }
 }
 
-/** Keys by which values stand in the same order in every warehouse: texts by code point, whatever the database's own. */
-export function ordered(value: Sql): readonly Sql[] {
-  const isText = sql`pg_typeof(${value}) = cast('text' as regtype)`
-  return [sql`case when ${isText} then cast(${value} as text) end collate "C"`, value]
+export function inOrder(value: Sql, type: ValueType): readonly Sql[] {
+  return mayBeText(type)
+    ? [sql`case when ${isText(value)} then cast(${value} as text) end collate "C"`, value]
+    : [value]
+}
+
+/** False where a project says that values are none. */
+export function mayBeText(type: ValueType): boolean {
+  return type === 'text' || type === 'unknown'
+}
+
+/** True in every row of a column of texts, however long they may be. */
+export function isText(value: Sql): Sql {
+  return sql`pg_typeof(${value}) = any(cast('{text,varchar,bpchar}' as regtype[]))`
 }
 
 /** JSON text of a value; null for null, and for a number that JSON cannot say (NaN, infinity). */
@@ -280,7 +290,7 @@ export function sortedList(list: Sql, most: number | undefined): Sql {
     array(
       select item
       from unnest(${list}) as item
-      order by ${join(ordered(sql`item`))}
+      order by ${join(inOrder(sql`item`, 'unknown'))}
       ${limit}
     )`
 }

@@ -340,23 +340,21 @@ describe('a job of Salesforce', () => {
 const HALF = { u0: 'written', u1: 'written', u2: 'again no unprocessed', u3: 'again no unprocessed' }
 
 describe('a job that fails as a whole', () => {
-  /** The one who started a job is told by a note, and the next run finds it out for itself. */
+  /** The one who started a job hears that it failed, and the next run what it did. */
   async function failed(batch: readonly Change[], opening: Opening = {}) {
     const place = await open(opening)
-    const notes: string[] = []
-    const first = salesforce.open(ACCOUNT, { ...place.bench.io, note: (one) => notes.push(one) })
+    const first = salesforce.open(ACCOUNT, place.bench.io)
     const job = jobOf(await first.send(batch, INTO, SLOT))
-    expect(await first.poll?.(job, INTO)).toEqual({ state: 'running', after: Number.POSITIVE_INFINITY })
+    const state = await first.poll?.(job, INTO)
+    if (state?.state !== 'failed') throw new Error('the job did not fail')
     const { told, rest } = await toldBy(await place.poll(job))
-    return { ...place, notes, told, rest }
+    return { ...place, message: state.message, told, rest }
   }
 
   test('for a field that the object does not have writes nothing, and then stops the run with its name', async () => {
     const wrong = changeOf({ Ext_Id__c: 'u1' }, { LastName: 'L', Nonsense: 'x' })
-    const { send, held, notes, told, lines } = await failed([wrong])
-    expect(notes).toEqual([
-      'A job of "Contact" failed: InvalidBatch : Field name not found : Nonsense. The next run sends in calls what it left undone.',
-    ])
+    const { send, held, message, told, lines } = await failed([wrong])
+    expect(message).toBe('A job of "Contact" failed: InvalidBatch : Field name not found : Nonsense.')
     expect(told).toEqual({ u1: 'again no unprocessed' })
     await expect(send(wrong)).rejects.toMatchObject({
       kind: 'config',
@@ -370,8 +368,8 @@ describe('a job that fails as a whole', () => {
   test('for a row whose triggers run for ever sends what it left undone in calls, which find that row', async () => {
     const takes = (_: string, row: Readonly<Record<string, Json>>) => (row.Ext_Id__c === 'u3' ? 300_001 : 0)
     const slow = { options: { org: { takes } }, jobs: { partRows: 2 } }
-    const { send, held, notes, told } = await failed(people(4), slow)
-    expect(notes[0]).toContain('InternalServerError : Batch failed')
+    const { send, held, message, told } = await failed(people(4), slow)
+    expect(message).toContain('InternalServerError : Batch failed')
     expect(told).toEqual(HALF)
     // Halves are what the engine makes of it.
     await expect(send(...people(201))).rejects.toMatchObject({ kind: 'batch', code: 'job_failed' })

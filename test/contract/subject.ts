@@ -218,6 +218,7 @@ async function ended<T>(channel: Channel<T>, job: JobId, into: T) {
     const state = await channel.poll?.(job, into)
     if (state === undefined || state.state === 'lost') throw new Error(`the job ${job} is lost`)
     if (state.state === 'running') continue
+    if (state.state === 'failed') throw new Error(`the job ${job} failed: ${state.message}`)
     const of = new Map<string, Receipt>()
     for await (const { key, receipt } of state.receipts) of.set(JSON.stringify(key), receipt)
     return { of, rest: state.rest }

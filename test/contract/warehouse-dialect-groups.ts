@@ -23,9 +23,60 @@ export function aggregateCases(bench: DialectBench): void {
     expect(await over(sales, bench.d.aggregate('sum', n))).toBe('5')
     expect(await over(sales, bench.d.aggregate('sum', n, big))).toBe('3')
     expect(await over(sales, bench.d.aggregate('avg', n, big))).toBe('1.5')
-    expect(await over(sales, bench.d.aggregate('min', t('s')))).toBe('a')
-    expect(await over(sales, bench.d.aggregate('max', t('s')))).toBe('c')
     expect(await over(sales, bench.d.aggregate('max', n, sql`${n} > 5`))).toBe(null)
+  })
+
+  test('a mean of floats is one however large they are', async () => {
+    const floats: Columns = { x: ['float', ['1e200', '-1e200', '3e200', null]] }
+    expect(await over(floats, bench.d.aggregate('avg', t('x')))).toBe('1e200')
+    expect(await over({ x: ['float', [null]] }, bench.d.aggregate('avg', t('x')))).toBe(null)
+  })
+
+  test('the extreme of texts is that by code point, of all else the smallest or greatest value, whatever is known of it', async () => {
+    const values: Columns = {
+      s: ['text', ['b', 'Z', 'é', null, '😀', '\uff5e']],
+      n: ['integer', ['10', '9', null, '100', '-1', '2']],
+      d: ['decimal', ['10.5', '9', null, '100', '-1', '2']],
+      at: ['timestamp', ['2026-01-02T00:00:00Z', null, '2025-12-31T00:00:00Z', null, null, null]],
+    }
+    const ends = async (name: string, type: ValueType, where?: Sql) => [
+      await over(values, bench.d.extreme('min', t(name), type, where)),
+      await over(values, bench.d.extreme('max', t(name), type, where)),
+    ]
+    for (const type of ['text', 'unknown'] as const) {
+      expect(await ends('s', type)).toEqual(['Z', '😀'])
+      expect(await ends('s', type, sql`${t('n')} < 9`)).toEqual(['\uff5e', '😀'])
+      expect(await ends('s', type, sql`${t('n')} > 900`)).toEqual([null, null])
+    }
+    for (const type of ['integer', 'unknown'] as const) {
+      expect(await ends('n', type)).toEqual(['-1', '100'])
+      expect(await ends('n', type, sql`${t('s')} = 'Z'`)).toEqual(['9', '9'])
+    }
+    expect(await ends('d', 'unknown')).toEqual(['-1', '100'])
+    for (const type of ['timestamp', 'unknown'] as const)
+      expect(await ends('at', type)).toEqual(['2025-12-31T00:00:00Z', '2026-01-02T00:00:00Z'])
+    expect(await over({ s: ['text', []] }, bench.d.extreme('min', t('s'), 'text'))).toBe(null)
+  })
+
+  test('an order is by code point for texts, whatever is known of them, and by value for all else', async () => {
+    const values: Columns = {
+      s: ['text', ['b', 'Z', 'é', '😀', '\uff5e']],
+      n: ['integer', ['10', '9', '100', '-1', '2']],
+    }
+    const sorted = async (name: string, keys: readonly Sql[]) => {
+      const place = sql`row_number() over (order by ${join(keys)}) as ${id('place')}`
+      const query = sql`select ${t(name)} as ${id('v')}, ${place} from ${rows(bench.d, values)}`
+      const ranked = sql`(${query}) as ${id('r')}`
+      const at = (n: number) => row(sql`select ${id('v')} from ${ranked} where ${id('place')} = ${n}`)
+      return Promise.all([1, 2, 3, 4, 5].map(async (n) => (await at(n))?.v))
+    }
+    const texts = ['Z', 'b', 'é', '\uff5e', '😀']
+    expect(await sorted('s', bench.d.inOrder(t('s'), 'text'))).toEqual(texts)
+    expect(await sorted('s', bench.d.inOrder(t('s'), 'unknown'))).toEqual(texts)
+    expect(await sorted('s', [bench.d.textOrder(t('s'))])).toEqual(texts)
+    for (const type of ['integer', 'unknown'] as const)
+      expect(await sorted('n', bench.d.inOrder(t('n'), type))).toEqual(['-1', '2', '9', '10', '100'])
+    expect(await over({ s: ['text', ['Z']] }, sql`bool_or(${bench.d.textOrder(t('s'))} < 'a')`)).toBe('true')
   })
 
   test('anyRow is false, never null, when no row fulfils it', async () => {

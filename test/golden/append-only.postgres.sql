@@ -20,7 +20,7 @@ select max(m.counted) as counted
 from "_cdp"."trait_mark" as m
 cross join "_cdp"."b0_clock" as clock
 where m.entity = 'customer' and m.source = 'visits'
-  and m.made_by = 'e7c48d865ca11055'
+  and m.made_by = 'fa179da1532b05ab'
   and m.shape = $shape_customer_visits
   and m.settled = cast($after_customer_visits as timestamptz)
   and m.counted <= clock.now
@@ -157,23 +157,23 @@ select
   count("s"."seconds") filter (where ("s"."seconds" > 0)) as "mean_stay__part_2",
   (array_agg("s"."page" order by
     s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    case when pg_typeof("s"."page") = cast('text' as regtype) then cast("s"."page" as text) end collate "C" desc nulls
-      last,
+    cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+    case when pg_typeof("s"."page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."page" as text) end
+      collate "C" desc nulls last,
     "s"."page" desc nulls last
   ) filter (where "s"."page" is not null))[1] as "last_page",
   (array_agg(s.cdp_time order by
     s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    case when pg_typeof(s.cdp_time) = cast('text' as regtype) then cast(s.cdp_time as text) end collate "C" desc nulls
-      last,
+    cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+    case when pg_typeof(s.cdp_time) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(s.cdp_time as text) end
+      collate "C" desc nulls last,
     s.cdp_time desc nulls last
   ) filter (where s.cdp_time is not null and ("s"."page" is not null)))[1] as "last_page__part_2",
   (array_agg(coalesce(s.cdp_key, '') order by
     s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    case when pg_typeof(coalesce(s.cdp_key, '')) = cast('text' as regtype) then cast(coalesce(s.cdp_key, '') as text)
-      end collate "C" desc nulls last,
+    cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+    case when pg_typeof(coalesce(s.cdp_key, '')) = any(cast('{text,varchar,bpchar}' as regtype[])) then
+      cast(coalesce(s.cdp_key, '') as text) end collate "C" desc nulls last,
     coalesce(s.cdp_key, '') desc nulls last
   ) filter (where (coalesce(s.cdp_key, '')) is not null and ("s"."page" is not null)))[1] as "last_page__part_3",
   max(s.cdp_time) filter (where s.cdp_time <= "clock"."now") as "quiet_days",
@@ -327,23 +327,23 @@ with
     count("s"."seconds") filter (where ("s"."seconds" > 0)) as "mean_stay__part_2",
     (array_agg("s"."page" order by
       s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      case when pg_typeof("s"."page") = cast('text' as regtype) then cast("s"."page" as text) end collate "C" desc nulls
-        last,
+      cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."page" as text)
+        end collate "C" desc nulls last,
       "s"."page" desc nulls last
     ) filter (where "s"."page" is not null))[1] as "last_page",
     (array_agg(s.cdp_time order by
       s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      case when pg_typeof(s.cdp_time) = cast('text' as regtype) then cast(s.cdp_time as text) end collate "C" desc nulls
-        last,
+      cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+      case when pg_typeof(s.cdp_time) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(s.cdp_time as text)
+        end collate "C" desc nulls last,
       s.cdp_time desc nulls last
     ) filter (where s.cdp_time is not null and ("s"."page" is not null)))[1] as "last_page__part_2",
     (array_agg(coalesce(s.cdp_key, '') order by
       s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      case when pg_typeof(coalesce(s.cdp_key, '')) = cast('text' as regtype) then cast(coalesce(s.cdp_key, '') as text)
-        end collate "C" desc nulls last,
+      cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
+      case when pg_typeof(coalesce(s.cdp_key, '')) = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast(coalesce(s.cdp_key, '') as text) end collate "C" desc nulls last,
       coalesce(s.cdp_key, '') desc nulls last
     ) filter (where (coalesce(s.cdp_key, '')) is not null and ("s"."page" is not null)))[1] as "last_page__part_3",
     max(s.cdp_time) filter (where s.cdp_time <= "clock"."now") as "quiet_days",
@@ -391,23 +391,23 @@ select
   cast(sum("t"."mean_stay__part_2") as bigint) as "mean_stay__part_2",
   (array_agg("t"."last_page" order by
     "t"."last_page__part_2" desc nulls last,
-    "t"."last_page__part_3" desc nulls last,
-    case when pg_typeof("t"."last_page") = cast('text' as regtype) then cast("t"."last_page" as text) end collate "C"
-      desc nulls last,
+    cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+    case when pg_typeof("t"."last_page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("t"."last_page" as
+      text) end collate "C" desc nulls last,
     "t"."last_page" desc nulls last
   ) filter (where "t"."last_page" is not null))[1] as "last_page",
   (array_agg("t"."last_page__part_2" order by
     "t"."last_page__part_2" desc nulls last,
-    "t"."last_page__part_3" desc nulls last,
-    case when pg_typeof("t"."last_page__part_2") = cast('text' as regtype) then cast("t"."last_page__part_2" as text)
-      end collate "C" desc nulls last,
+    cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+    case when pg_typeof("t"."last_page__part_2") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+      cast("t"."last_page__part_2" as text) end collate "C" desc nulls last,
     "t"."last_page__part_2" desc nulls last
   ) filter (where "t"."last_page__part_2" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_2",
   (array_agg("t"."last_page__part_3" order by
     "t"."last_page__part_2" desc nulls last,
-    "t"."last_page__part_3" desc nulls last,
-    case when pg_typeof("t"."last_page__part_3") = cast('text' as regtype) then cast("t"."last_page__part_3" as text)
-      end collate "C" desc nulls last,
+    cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+    case when pg_typeof("t"."last_page__part_3") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+      cast("t"."last_page__part_3" as text) end collate "C" desc nulls last,
     "t"."last_page__part_3" desc nulls last
   ) filter (where "t"."last_page__part_3" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_3",
   max("t"."quiet_days") as "quiet_days",
@@ -462,23 +462,23 @@ with
     cast(sum("t"."mean_stay__part_2") as bigint) as "mean_stay__part_2",
     (array_agg("t"."last_page" order by
       "t"."last_page__part_2" desc nulls last,
-      "t"."last_page__part_3" desc nulls last,
-      case when pg_typeof("t"."last_page") = cast('text' as regtype) then cast("t"."last_page" as text) end collate "C"
-        desc nulls last,
+      cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+      case when pg_typeof("t"."last_page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("t"."last_page"
+        as text) end collate "C" desc nulls last,
       "t"."last_page" desc nulls last
     ) filter (where "t"."last_page" is not null))[1] as "last_page",
     (array_agg("t"."last_page__part_2" order by
       "t"."last_page__part_2" desc nulls last,
-      "t"."last_page__part_3" desc nulls last,
-      case when pg_typeof("t"."last_page__part_2") = cast('text' as regtype) then cast("t"."last_page__part_2" as text)
-        end collate "C" desc nulls last,
+      cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+      case when pg_typeof("t"."last_page__part_2") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("t"."last_page__part_2" as text) end collate "C" desc nulls last,
       "t"."last_page__part_2" desc nulls last
     ) filter (where "t"."last_page__part_2" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_2",
     (array_agg("t"."last_page__part_3" order by
       "t"."last_page__part_2" desc nulls last,
-      "t"."last_page__part_3" desc nulls last,
-      case when pg_typeof("t"."last_page__part_3") = cast('text' as regtype) then cast("t"."last_page__part_3" as text)
-        end collate "C" desc nulls last,
+      cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
+      case when pg_typeof("t"."last_page__part_3") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("t"."last_page__part_3" as text) end collate "C" desc nulls last,
       "t"."last_page__part_3" desc nulls last
     ) filter (where "t"."last_page__part_3" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_3",
     max("t"."quiet_days") as "quiet_days",
@@ -752,14 +752,16 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'user_id' then value end) filter (where (case when type =
         'user_id' then value end) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_user_id",
     array(
       select item
       from unnest(array_agg(distinct case when type = 'email' then value end) filter (where (case when type = 'email'
         then value end) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_email"
   from "every_identifier"
@@ -802,7 +804,7 @@ delete from "_cdp"."trait_mark" where entity = 'customer';
 -- publish customer parts of visits: up to where this build added up, and by what
 insert into "_cdp"."trait_mark" (entity, source, made_by, shape, settled, counted, build)
 select
-  'customer', 'visits', 'e7c48d865ca11055',
+  'customer', 'visits', 'fa179da1532b05ab',
   $shape_customer_visits, cast($settled_customer_visits as timestamptz),
   clock.now, cast($build as bigint)
 from "_cdp"."b0_clock" as clock;

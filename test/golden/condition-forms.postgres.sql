@@ -41,7 +41,7 @@ not ("p"."vip" and "p"."opted_in")
 "p"."country" <> 'FR'
 
 -- country > BE
-"p"."country" > 'BE'
+cast("p"."country" as text) collate "C" > 'BE'
 
 -- country = customer.zip
 "p"."country" = "p"."zip"
@@ -53,7 +53,7 @@ not ("p"."vip" and "p"."opted_in")
 "p"."country" not in ('FR', 'BE')
 
 -- zip between 01000 and 09999
-"p"."zip" between '01000' and '09999'
+cast("p"."zip" as text) collate "C" between '01000' and '09999'
 
 -- email like %@x.fr
 "p"."email" like '%@x.fr'
@@ -178,7 +178,8 @@ nullif("p"."points", 0) > 5
   select item
   from unnest(array["p"."points", 10]) as item
   where item is not null
-  order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+  order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+    collate "C" desc,
     item desc
   limit 1
 )
@@ -590,8 +591,9 @@ not "s"."did_71fc17b6"
 
 -- { did: orders, avg: amount, at_least: 40 }
 "did_6c5b7fe7": coalesce(
-  (cast(round(cast(cast(cast(avg("s"."amount") as double precision) * power(cast(10 as double precision), 6) as text) as
-    numeric)) as double precision) / power(cast(10 as double precision), 6)) >= 40, false
+  (cast(round(cast(cast((cast(sum("s"."amount") as double precision) / nullif(count("s"."amount"), 0)) * power(cast(10
+    as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) >= 40,
+    false
 )
 "s"."did_6c5b7fe7"
 

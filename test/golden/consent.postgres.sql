@@ -788,14 +788,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1121,14 +1123,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1633,14 +1637,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1706,14 +1712,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -2037,14 +2045,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)

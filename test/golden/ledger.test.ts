@@ -1,4 +1,5 @@
 import { expect, onTestFinished, test } from 'vitest'
+import { planQuery } from '../../src/compile/changes.ts'
 import type { Context } from '../../src/compile/context.ts'
 import { statement } from '../../src/compile/context.ts'
 import {
@@ -66,7 +67,11 @@ function comparing(context: Context): readonly Statement[] {
     move: moveQuery(of),
     rekey: rekeyQuery(of),
   }
-  return Object.entries(queries).map(([name, query]) => statement(name, 'compares', query))
+  const listed = { ...of, whole: false, lists: new Map([['city', 'towns']]) }
+  return [
+    ...Object.entries(queries).map(([name, query]) => statement(name, 'compares', query)),
+    statement('plan of values', 'a value leaves with the last row that has it', planQuery(listed)),
+  ]
 }
 
 test('the SQL that reads the ledger and mends it is what it was, in every dialect', async () => {

@@ -56,7 +56,12 @@ with
     row_number() over (
       partition by coalesce("p"."offers.side" < 0.8, false), "p"."region",
         case when "p"."region" is null then p.profile_id end
-      order by "p"."spent" desc nulls last, "p"."region" nulls last, p.profile_id
+      order by case when pg_typeof("p"."spent") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."spent"
+        as text) end collate "C" desc nulls last,
+        "p"."spent" desc nulls last,
+        case when pg_typeof("p"."region") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."region" as
+          text) end collate "C" nulls last,
+        "p"."region" nulls last, p.profile_id
     ) as "offers.rank",
     row_number() over (
       partition by "p"."some.chosen"

@@ -132,31 +132,31 @@ with
     s.cdp_profile,
     (array_agg("s"."cdp_email_valid" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."cdp_email_valid") = cast('text' as regtype) then cast("s"."cdp_email_valid" as text) end
-        collate "C" desc nulls last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."cdp_email_valid") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("s"."cdp_email_valid" as text) end collate "C" desc nulls last,
       "s"."cdp_email_valid" desc nulls last
     ) filter (where "s"."cdp_email_valid" is not null))[1] as "email",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "by_priority",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "most_recent",
     max(s.cdp_time) filter (where "s"."name" is not null) as "most_recent__at",
     (array_agg("s"."name" order by
       s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" nulls
-        last,
+      cast(s.cdp_key as text) collate "C" nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" nulls last,
       "s"."name" nulls last
     ) filter (where "s"."name" is not null))[1] as "earliest",
     min(s.cdp_time) filter (where "s"."name" is not null) as "earliest__at",
@@ -164,25 +164,33 @@ with
     (array_agg("s"."name" order by
       length(cast("s"."name" as text)) desc nulls last,
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "longest",
-    min("s"."name") as "smallest",
+    coalesce(
+      min("s"."name") filter (
+        where not (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
+      ),
+      (array_agg("s"."name" order by cast("s"."name" as text) collate "C") filter (
+        where "s"."name" is not null and (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
+      ))[1]
+    ) as "smallest",
     bool_or(cast("s"."vip" as boolean)) as "any_true",
     array(
       select item
       from unnest(array_agg(distinct nullif(cast("s"."name" as text), '')) filter (where (nullif(cast("s"."name" as
         text), '')) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_names",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "traced"
   from "contacts_attributed" as s
@@ -338,31 +346,31 @@ with
     s.cdp_profile,
     (array_agg("s"."cdp_email_valid" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."cdp_email_valid") = cast('text' as regtype) then cast("s"."cdp_email_valid" as text) end
-        collate "C" desc nulls last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."cdp_email_valid") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("s"."cdp_email_valid" as text) end collate "C" desc nulls last,
       "s"."cdp_email_valid" desc nulls last
     ) filter (where "s"."cdp_email_valid" is not null))[1] as "email",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "by_priority",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "most_recent",
     max(s.cdp_time) filter (where "s"."name" is not null) as "most_recent__at",
     (array_agg("s"."name" order by
       s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" nulls
-        last,
+      cast(s.cdp_key as text) collate "C" nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" nulls last,
       "s"."name" nulls last
     ) filter (where "s"."name" is not null))[1] as "earliest",
     min(s.cdp_time) filter (where "s"."name" is not null) as "earliest__at",
@@ -370,24 +378,32 @@ with
     (array_agg("s"."name" order by
       length(cast("s"."name" as text)) desc nulls last,
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "longest",
-    min("s"."name") as "smallest",
+    coalesce(
+      min("s"."name") filter (
+        where not (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
+      ),
+      (array_agg("s"."name" order by cast("s"."name" as text) collate "C") filter (
+        where "s"."name" is not null and (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
+      ))[1]
+    ) as "smallest",
     array(
       select item
       from unnest(array_agg(distinct nullif(cast("s"."name" as text), '')) filter (where (nullif(cast("s"."name" as
         text), '')) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_names",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."name") = cast('text' as regtype) then cast("s"."name" as text) end collate "C" desc nulls
-        last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "traced"
   from "shop_attributed" as s
@@ -550,8 +566,9 @@ with
     count(distinct "s"."status") as "statuses",
     (cast(round(cast(cast((sum("s"."amount") filter (where ("s"."status" = 'paid'))) * power(cast(10 as double
       precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as "revenue",
-    (cast(round(cast(cast(cast(avg("s"."amount") as double precision) * power(cast(10 as double precision), 6) as text)
-      as numeric)) as double precision) / power(cast(10 as double precision), 6)) as "mean",
+    (cast(round(cast(cast((cast(sum("s"."amount") as double precision) / nullif(count("s"."amount"), 0)) * power(cast(10
+      as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as
+      "mean",
     min("s"."amount") as "least",
     max("s"."ordered_at") as "newest_order",
     (cast(round(cast(cast((percentile_cont(0.5) within group (
@@ -575,8 +592,8 @@ with
         select unnest(array_agg("s"."status") filter (where "s"."status" is not null)) as item, 1 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
-        end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "usual",
@@ -586,32 +603,32 @@ with
     ) as "recent",
     (array_agg("s"."status" order by
       s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      case when pg_typeof("s"."status") = cast('text' as regtype) then cast("s"."status" as text) end collate "C" nulls
-        last,
+      cast(s.cdp_key as text) collate "C" nulls last,
+      case when pg_typeof("s"."status") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."status" as
+        text) end collate "C" nulls last,
       "s"."status" nulls last
     ) filter (where "s"."status" is not null))[1] as "opening",
     (array_agg("s"."amount" order by
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."amount") = cast('text' as regtype) then cast("s"."amount" as text) end collate "C" desc
-        nulls last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."amount") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."amount" as
+        text) end collate "C" desc nulls last,
       "s"."amount" desc nulls last
     ) filter (where "s"."amount" is not null))[1] as "closing",
     (array_agg("s"."status" order by
       "s"."amount" desc nulls last,
       s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      case when pg_typeof("s"."status") = cast('text' as regtype) then cast("s"."status" as text) end collate "C" nulls
-        last,
+      cast(s.cdp_key as text) collate "C" nulls last,
+      case when pg_typeof("s"."status") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."status" as
+        text) end collate "C" nulls last,
       "s"."status" nulls last
     ) filter (where "s"."status" is not null and ("s"."amount" is not null)))[1] as "dearest",
     (array_agg("s"."order_id" order by
       (cast("s"."amount" as double precision) / nullif(2, 0)) desc nulls last,
       s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      case when pg_typeof("s"."order_id") = cast('text' as regtype) then cast("s"."order_id" as text) end collate "C"
-        desc nulls last,
+      cast(s.cdp_key as text) collate "C" desc nulls last,
+      case when pg_typeof("s"."order_id") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."order_id" as
+        text) end collate "C" desc nulls last,
       "s"."order_id" desc nulls last
     ) filter (
       where "s"."order_id" is not null and ((cast("s"."amount" as double precision) / nullif(2, 0)) is not null)
@@ -789,8 +806,9 @@ with
     max("e"."longest_streak__length") filter (where "e"."longest_streak") as "longest_streak",
     max("e"."best_month") as "best_month",
     min("e"."worst_month") as "worst_month",
-    (cast(round(cast(cast(cast(avg("e"."usual_month") as double precision) * power(cast(10 as double precision), 6) as
-      text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as "usual_month",
+    (cast(round(cast(cast((cast(sum("e"."usual_month") as double precision) / nullif(count("e"."usual_month"), 0)) *
+      power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
+      precision), 6)) as "usual_month",
     (cast(round(cast(cast((percentile_cont(0.5) within group (
       order by cast("e"."middle_month" as double precision)
     )) * power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
@@ -818,8 +836,8 @@ with
     e.profile_id,
     (array_agg("e"."last_quarter" order by
       e.cdp_period desc nulls last,
-      case when pg_typeof("e"."last_quarter") = cast('text' as regtype) then cast("e"."last_quarter" as text) end
-        collate "C" desc nulls last,
+      case when pg_typeof("e"."last_quarter") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("e"."last_quarter" as text) end collate "C" desc nulls last,
       "e"."last_quarter" desc nulls last
     ) filter (where "e"."last_quarter" is not null))[1] as "last_quarter"
   from "orders_each_quarter" as e
@@ -1041,7 +1059,8 @@ with
         select item
         from unnest(array_agg(distinct cast("s"."sku" as text)) filter (where cast("s"."sku" as text) is not null)) as
           item
-        order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+        order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+          collate "C",
           item
         limit 2
       )
@@ -1055,8 +1074,8 @@ with
           tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
-        end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "top_category",
@@ -1068,9 +1087,9 @@ with
       precision), 6)) as "item_value",
     (array_agg("products"."category" order by
       "products"."price" desc nulls last,
-      s.cdp_key nulls last,
-      case when pg_typeof("products"."category") = cast('text' as regtype) then cast("products"."category" as text) end
-        collate "C" nulls last,
+      cast(s.cdp_key as text) collate "C" nulls last,
+      case when pg_typeof("products"."category") = any(cast('{text,varchar,bpchar}' as regtype[])) then
+        cast("products"."category" as text) end collate "C" nulls last,
       "products"."category" nulls last
     ) filter (where "products"."category" is not null and ("products"."price" is not null)))[1] as "dearest_kind",
     (
@@ -1080,8 +1099,8 @@ with
           item, 1 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
-        end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "top_brand",
@@ -1092,7 +1111,8 @@ with
         from unnest(array_agg(distinct case when ("products__brands"."name" <> 'Lune') then
           cast("products__brands"."name" as text) end) filter (where (case when ("products__brands"."name" <> 'Lune')
           then cast("products__brands"."name" as text) end) is not null)) as item
-        order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+        order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+          collate "C",
           item
         limit 100
       )
@@ -1197,7 +1217,8 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'email' then value end) filter (where (case when type = 'email'
         then value end) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_email"
   from "every_identifier"
@@ -1215,7 +1236,8 @@ with
       select item
       from unnest(array["from_contacts"."most_recent__at", "from_shop"."most_recent__at"]) as item
       where item is not null
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C" desc,
         item desc
       limit 1
     )
@@ -1227,7 +1249,8 @@ with
       select item
       from unnest(array["from_contacts"."earliest__at", "from_shop"."earliest__at"]) as item
       where item is not null
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 1
     )
@@ -1243,8 +1266,8 @@ with
         select unnest("from_shop"."commonest") as item, 2 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
-        end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "commonest",
@@ -1255,7 +1278,8 @@ with
         length(cast("from_shop"."longest" as text))
       ]) as item
       where item is not null
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C" desc,
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C" desc,
         item desc
       limit 1
     )
@@ -1266,7 +1290,8 @@ with
       select item
       from unnest(array["from_contacts"."smallest", "from_shop"."smallest"]) as item
       where item is not null
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 1
     ) as "smallest",
@@ -1462,8 +1487,8 @@ select
     "p"."revenue" desc nulls last,
     p.first_seen_at nulls last,
     p.profile_id nulls last,
-    case when pg_typeof("p"."email") = cast('text' as regtype) then cast("p"."email" as text) end collate "C" nulls
-      last,
+    case when pg_typeof("p"."email") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."email" as text)
+      end collate "C" nulls last,
     "p"."email" nulls last
   ) filter (where "p"."email" is not null and ("p"."revenue" is not null)))[1] as "biggest",
   case
@@ -1472,7 +1497,8 @@ select
       select item
       from unnest(array_agg(distinct cast("p"."tier" as text)) filter (where cast("p"."tier" as text) is not null)) as
         item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 100
     )
@@ -1540,7 +1566,8 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'address_key' then value end) filter (where (case when type =
         'address_key' then value end) is not null)) as item
-      order by case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_address_key"
   from "every_identifier"

@@ -10,7 +10,7 @@ import { type ModelWarehouse, modelWarehouse } from '../../src/sync/model-wareho
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { ALL } from '../support/all.ts'
 import { counted } from '../support/counted.ts'
-import { ENGINES, type Engine } from './engines.ts'
+import { ENGINES, type Engine } from '../support/engines.ts'
 import { Dice } from './random.ts'
 import { type Answer, type PlainRow, plainRow, SqlPlace } from './sql-place.ts'
 
@@ -442,6 +442,7 @@ function syncFrom(dice: Dice): ModelSync {
     { name: 'c', onNull: 'skip', write: dice.pick(['always', 'on_create', 'if_empty'] as const) },
   ] as const
   const matchFields = new Set(dice.pick([[], ['v'], ['v', 'c']]))
+  const lists = new Map(foldsKeys ? [] : [...matchFields].map((name) => [name, 'one list'] as const))
   const leave = removes && !whole ? leaveText({ onLeave: { verb: 'remove' } }) : ''
   const withdraws = whole || (mode !== 'append' && dice.chance(0.7))
   const withdraw = withdraws && !whole ? leaveText({ onLeave: { verb: 'withdraw' } }) : ''
@@ -459,6 +460,7 @@ function syncFrom(dice: Dice): ModelSync {
     foldsKeys,
     fields,
     matchFields,
+    lists,
     leave,
     withdraw,
   }

@@ -4,7 +4,7 @@ import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { ALL } from '../support/all.ts'
-import { ENGINES, type Engine } from './engines.ts'
+import { ENGINES, type Engine } from '../support/engines.ts'
 import { SqlPlace } from './sql-place.ts'
 
 const TIMING = { lease: 600_000, settlesWithin: 300_000 }

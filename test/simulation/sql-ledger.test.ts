@@ -9,7 +9,7 @@ import { openLedger } from '../../src/sync/sql-ledger.ts'
 import { ledgerStatements, statementsOf } from '../../src/sync/statements.ts'
 import { syncStates } from '../../src/sync/states.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { ENGINES, type Engine } from './engines.ts'
+import { ENGINES, type Engine } from '../support/engines.ts'
 import { SqlPlace } from './sql-place.ts'
 
 const AT: At = { file: 'test.yaml', line: 1, column: 1, length: 1, text: '' }

@@ -13,8 +13,8 @@ import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { LedgerOf } from '../../src/sync/statements.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { clockOf, type Engine } from '../support/engines.ts'
 import { entity, identifier, source } from '../support/project.ts'
-import { clockOf, type Engine } from './engines.ts'
 
 /** Types of the fields that tests send; any other is text. */
 const TYPES: Readonly<Record<string, ValueType>> = { n: 'integer', b: 'boolean' }
@@ -73,7 +73,10 @@ export class SqlPlace {
         foldsKeys: model.foldsKeys ?? false,
         delivers: () => (model.whole ? 'whole' : 'changes'),
         fields: () => ({
-          known: [...model.matchFields].map((name) => ({ name, key: true, type: 'text' })),
+          known: [...model.matchFields].map((name) => {
+            const list = model.lists?.get(name)
+            return { name, key: true, type: 'text', ...(list !== undefined && { list }) }
+          }),
           open: true,
         }),
       },

@@ -3,10 +3,12 @@ import { type Build, build } from '../../src/build.ts'
 import { compileState } from '../../src/compile/state.ts'
 import type { Entity, IdentifierType, Project } from '../../src/project/project.ts'
 import { publish } from '../../src/publish.ts'
+import type { Sql } from '../../src/sql/sql.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { DUCKDB, type Engine } from './engines.ts'
 import type { OracleRow, OracleRules } from './identity-oracle.ts'
 import { entity, identifier, project, source } from './project.ts'
-import { openSmallMemory, realClock, tableOf } from './warehouse.ts'
+import { realClock, tableOf } from './warehouse.ts'
 
 /** A row of the world: what the oracle sees of it, and when it reached the warehouse. */
 export interface WorldRow {
@@ -35,6 +37,14 @@ export interface WorldRules {
 type Type = 'a' | 'b' | 'c' | 'd'
 const TYPES: readonly Type[] = ['a', 'b', 'c', 'd']
 
+const TABLES = {
+  events: ['n', 'at', 'loaded', 'a', 'b', 'c', 'c2'],
+  contacts: ['n', 'at', 'a', 'd'],
+  never: ['l', 'r'],
+  always: ['l', 'r'],
+} as const
+const TIMES: ReadonlySet<string> = new Set(['at', 'loaded'])
+
 /** A warehouse whose rows are replaced before each build, and the published answer after it. */
 export class IdentityWorld {
   readonly session: Session
@@ -44,9 +54,9 @@ export class IdentityWorld {
     this.session = session
   }
 
-  static async open(): Promise<IdentityWorld> {
-    const session = await openSmallMemory()
-    await session.script([plain('create schema raw')])
+  static async open(engine: Engine = DUCKDB): Promise<IdentityWorld> {
+    const session = await (await engine.start()).open()
+    await session.script([setUp(session.dialect.createSchema('raw'))])
     return new IdentityWorld(session)
   }
 
@@ -55,12 +65,12 @@ export class IdentityWorld {
     const events = rows.filter((row) => row.source === 'events')
     const contacts = rows.filter((row) => row.source === 'contacts')
     await this.session.script(
-      [
-        'create or replace table raw.events (n varchar, "at" timestamptz, loaded timestamptz, a varchar, b varchar, c varchar, c2 varchar)',
-        'create or replace table raw.contacts (n varchar, "at" timestamptz, a varchar, d varchar)',
-        'create or replace table raw.never (l varchar, r varchar)',
-        'create or replace table raw.always (l varchar, r varchar)',
-      ].map(plain),
+      Object.entries(TABLES).map(([name, columns]) => {
+        const typed = columns.map(
+          (column) => ({ name: column, type: TIMES.has(column) ? 'timestamp' : 'text' }) as const,
+        )
+        return setUp(this.session.dialect.createEmptyTable({ schema: 'raw', name: [name] }, typed))
+      }),
     )
     await this.#append('events', events, (row) => [row.key, row.time, row.loaded, row.a, row.b, row.c, row.c2])
     await this.#append('contacts', contacts, (row) => [row.key, row.time, row.a, row.d])
@@ -229,6 +239,6 @@ function listOf(name: string) {
   })
 }
 
-function plain(written: string) {
-  return { statement: { name: 'set up', reason: 'test', sql: { parts: [{ kind: 'code' as const, text: written }] } } }
+function setUp(text: Sql) {
+  return { statement: { name: 'set up', reason: 'test', sql: text } }
 }

@@ -1,5 +1,6 @@
 import type { Build } from '../../src/build.ts'
 import { asFailure, type CdpError } from '../../src/error.ts'
+import type { Engine } from './engines.ts'
 import { type Inline, inline } from './inline.ts'
 import { partitionOf } from './partition.ts'
 import { tableOf } from './warehouse.ts'
@@ -24,8 +25,8 @@ export interface InlineGraph extends Inline {
 }
 
 /** Opens a project written down in the test. The schema `raw` is there for its tables. */
-export async function inlineGraph(files: Readonly<Record<string, string>>): Promise<InlineGraph> {
-  const made = await inline(files)
+export async function inlineGraph(files: Readonly<Record<string, string>>, engine?: Engine): Promise<InlineGraph> {
+  const made = await inline(files, engine)
   const rows = (view: string, ...columns: readonly string[]) =>
     tableOf(made.session, { schema: 'cdp', name: [view === '' ? 'customer' : `customer_${view}`] }, columns)
   const joining = async () => {

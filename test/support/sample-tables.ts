@@ -2,8 +2,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openEnvironment } from '../../src/commands/world.ts'
 import { readProject } from '../../src/project/read.ts'
-import type { Relation } from '../../src/project/relation.ts'
-import type { ValueType } from '../../src/sql/dialect.ts'
+import type { FileFormat, ValueType } from '../../src/sql/dialect.ts'
 import { type Sql, sql, type Table } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
@@ -29,19 +28,25 @@ export async function fillTables(there: Session): Promise<void> {
     mode: 'write',
   })
   try {
-    await there.script([statement('schema', there.dialect.createSchema('raw'))])
-    await here.script([statement('schema', here.dialect.createSchema('raw'))])
-    for (const [name, relation] of await filesOfSample()) {
-      const table: Table = { schema: 'raw', name: [name] }
-      await here.script([statement(name, here.dialect.createTable(table, sql`select * from ${relation}`))])
-      const columns = [...((await here.columns(table)) ?? [])].map(([column, type]) => ({ name: column, type }))
-      await there.script([statement(name, there.dialect.createEmptyTable(table, columns))])
-      const names = columns.map((column) => column.name)
-      for await (const page of here.read(table, names, PAGE)) await there.append(table, page)
-    }
+    for (const [name, relation] of await filesOfSample())
+      await copyRows(here, relation, there, { schema: 'raw', name: [name] })
   } finally {
     await here.close()
   }
+}
+
+/** Makes a table with the rows and the types that a relation has in another warehouse. */
+export async function copyRows(here: Session, relation: Sql, there: Session, table: Table): Promise<void> {
+  const schema = ({ dialect }: Session) => statement('schema', dialect.createSchema(table.schema))
+  await here.script([schema(here), statement('copy', here.dialect.createTable(table, sql`select * from ${relation}`))])
+  const columns = [...((await here.columns(table)) ?? [])].map(([name, type]) => ({ name, type }))
+  await there.script([schema(there), statement('copy', there.dialect.createEmptyTable(table, columns))])
+  for await (const page of here.read(
+    table,
+    columns.map(({ name }) => name),
+    PAGE,
+  ))
+    await there.append(table, page)
 }
 
 async function filesOfSample(): Promise<ReadonlyMap<string, Sql>> {
@@ -61,12 +66,14 @@ async function filesOfSample(): Promise<ReadonlyMap<string, Sql>> {
   const files = [...project.sources].flatMap(([name, { relation, identifiers, types }]) => {
     if (relation.kind !== 'file') return []
     const texts = identifiers.map(({ column }) => [column, 'text'] as const)
-    return [[name, readBy(relation, new Map<string, ValueType>([...texts, ...types]))] as const]
+    const all = new Map<string, ValueType>([...texts, ...types])
+    return [[name, rowsOfFile(relation.path, relation.format, all)] as const]
   })
   return new Map(files)
 }
 
-function readBy({ path, format }: Extract<Relation, { kind: 'file' }>, types: ReadonlyMap<string, ValueType>): Sql {
+/** What DuckDB reads of files. */
+export function rowsOfFile(path: string, format: FileFormat, types: ReadonlyMap<string, ValueType>): Sql {
   const relation = duckdb.dialect.files(path, format, types)
   if (relation === undefined) throw new Error('DuckDB reads files')
   return relation

@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { Engine } from './engines.ts'
 import { type Inline, inline } from './inline.ts'
 import { tableOf } from './warehouse.ts'
 
@@ -29,14 +30,18 @@ export const NO_ORDERS = 'id,email,amount,address,at\n'
 export const NO_LINES = 'id,order_id,pieces\n'
 
 /** A project with households over these contacts (see `csv`); `more` are further files, or others in their place. */
-export function street(contacts: readonly string[], more: Readonly<Record<string, string>> = {}): Promise<Inline> {
-  return inline({
+export function street(
+  contacts: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+  engine?: Engine,
+): Promise<Inline> {
+  const files = {
     'models/all.yaml': `${SOURCES}\nentities:\n  ${HOUSEHOLD}\n  ${CUSTOMER}\n`,
     'contacts.csv': csv(contacts),
     'orders.csv': NO_ORDERS,
     'lines.csv': NO_LINES,
-    ...more,
-  })
+  }
+  return inline({ ...files, ...more }, engine)
 }
 
 /** The file of contacts, `id,email,address,changed` a line. */

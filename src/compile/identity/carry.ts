@@ -260,7 +260,9 @@ function merges(context: Context, entity: Entity): Sql {
     sql`
       select
         e.anchor, i.type, i.value,
-        row_number() over (partition by e.anchor order by case i.type ${strength} end desc, i.value, i.type) as place
+        row_number() over (
+          partition by e.anchor order by case i.type ${strength} end desc, ${context.dialect.textOrder(sql`i.value`)}, i.type
+        ) as place
       from (
         select anchor, a as node_id from ${ties}
         union all

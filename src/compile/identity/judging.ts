@@ -1,4 +1,5 @@
 import type { Entity, IdentifierType } from '../../project/project.ts'
+import type { Dialect } from '../../sql/dialect.ts'
 import { column, from, id, join, type Sql, type Statement, Steps, sql, text, unionAll } from '../../sql/sql.ts'
 import { type Context, making, statement } from '../context.ts'
 import type { Step } from '../model.ts'
@@ -196,29 +197,32 @@ function trials(context: Context, graph: Graph): Sql {
     sql`
       select
         p.a, p.b, p.tier, p.first_seen_at,
-        ${smaller('value')} as v1, ${smaller('type')} as t1, ${greater('value')} as v2, ${greater('type')} as t2
+        ${smaller(context, 'value')} as v1, ${smaller(context, 'type')} as t1,
+        ${greater(context, 'value')} as v2, ${greater(context, 'type')} as t2
       from ${distinct} as p
       join ${members} as x on x.idx = p.a
       join ${members} as y on y.idx = p.b`,
   )
   return steps.select(sql`
     select
-      row_number() over (order by tier, first_seen_at nulls last, v1, t1, v2, t2) as seq,
+      row_number() over (
+        order by tier, first_seen_at nulls last, ${join(['v1', 't1', 'v2', 't2'].map((name) => context.dialect.textOrder(column('e', name))))}
+      ) as seq,
       a, b, tier
-    from ${ends}`)
+    from ${ends} as e`)
 }
 
 /** A column of the end that comes first by value, then by type. */
-function smaller(name: 'value' | 'type'): Sql {
-  return sql`case when ${isFirst()} then ${column('x', name)} else ${column('y', name)} end`
+function smaller({ dialect }: Context, name: 'value' | 'type'): Sql {
+  return sql`case when ${isFirst(dialect)} then ${column('x', name)} else ${column('y', name)} end`
 }
 
-function greater(name: 'value' | 'type'): Sql {
-  return sql`case when ${isFirst()} then ${column('y', name)} else ${column('x', name)} end`
+function greater({ dialect }: Context, name: 'value' | 'type'): Sql {
+  return sql`case when ${isFirst(dialect)} then ${column('y', name)} else ${column('x', name)} end`
 }
 
-function isFirst(): Sql {
-  return sql`x.value < y.value or (x.value = y.value and x.type <= y.type)`
+function isFirst({ textOrder }: Dialect): Sql {
+  return sql`${textOrder(sql`x.value`)} < y.value or (x.value = y.value and ${textOrder(sql`x.type`)} <= y.type)`
 }
 
 function noPair(context: Context, { entity }: Graph): Sql {

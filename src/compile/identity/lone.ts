@@ -32,7 +32,7 @@ export function lone(context: Context, graph: Graph): Sql {
   const types = join(sources.map((source) => text(rowType(source))))
   return steps.select(sql`
     select
-      ${numbered(last, sql`n.type`)} as node_id,
+      ${numbered(context, last, context.dialect.textOrder(sql`n.type`))} as node_id,
       n.type, n.value, 'joins' as standing, n.first_seen_at, n.last_seen_at,
       g.standing as was, g.cluster, g.profile,
       known.node_id is null as is_new

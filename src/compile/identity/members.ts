@@ -21,6 +21,7 @@ export function memberSteps(context: Context, graph: Graph): readonly Step[] {
 function members(context: Context, graph: Graph, member: Entity): Sql {
   const { entity } = graph
   const steps = new Steps()
+  const last = (table: string, name: string) => sql`${context.dialect.textOrder(column(table, name))} desc`
   const each = graph.sources.map((source) => seenTogether(steps, context, graph, source))
   const together = steps.add(
     'seen_together',
@@ -37,7 +38,7 @@ function members(context: Context, graph: Graph, member: Entity): Sql {
         max(s.last_seen_at) over (partition by s.${id(MEMBER)}, n.profile) as last_seen_at,
         row_number() over (
           partition by s.${id(MEMBER)}
-          order by s.last_seen_at desc nulls last, s.row_key desc nulls last, i.value desc, i.type desc
+          order by s.last_seen_at desc nulls last, ${last('s', 'row_key')} nulls last, ${last('i', 'value')}, ${last('i', 'type')}
         ) as place
       from ${together} as s
       join (

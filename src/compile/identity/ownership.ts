@@ -38,7 +38,7 @@ export function ownedCombinations(context: Context, graph: Graph, source: Source
   const none = (type: 'text' | 'timestamp') => context.dialect.cast(sql`null`, type)
   const time = hasTime(source) ? sql`s.cdp_time` : none('timestamp')
   const key =
-    source.key === undefined ? none('text') : context.dialect.valueAt('last', sql`s.cdp_key`, rowOrder(source))
+    source.key === undefined ? none('text') : context.dialect.valueAt('last', sql`s.cdp_key`, rowOrder(context, source))
   const open = openRow(context, graph, source)
   const values = identifierColumns(source, entity).map(
     (one) => [one.as, readable(context, source, one, column('s', one.as))] as const,

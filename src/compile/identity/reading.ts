@@ -95,7 +95,7 @@ function values(context: Context, graph: Graph): Step {
   )
   const query = steps.select(sql`
     select
-      ${numbered(sql`(select coalesce(max(node_id), 0) from ${known})`, strength(entity))} as node_id,
+      ${numbered(context, sql`(select coalesce(max(node_id), 0) from ${known})`, strength(entity))} as node_id,
       n.type, n.value, n.first_seen_at, n.last_seen_at,
       known.node_id is null as is_new
     from ${distinct} as n
@@ -114,14 +114,14 @@ function strength(entity: Entity): Sql {
 }
 
 /** The number of an identifier `n`: its own where it is `known`, else the next one after `last`. */
-export function numbered(last: Sql, strength: Sql): Sql {
+export function numbered({ dialect }: Context, last: Sql, strength: Sql): Sql {
   return sql`
     coalesce(
       known.node_id,
       ${last}
         + row_number() over (
           partition by known.node_id is null
-          order by n.first_seen_at nulls last, ${strength}, n.value
+          order by n.first_seen_at nulls last, ${strength}, ${dialect.textOrder(sql`n.value`)}
         )
     )`
 }

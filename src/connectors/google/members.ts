@@ -1,4 +1,4 @@
-import type { People, Values } from '../audience.ts'
+import { ALONE, type People, type Values } from '../audience.ts'
 import type { Field, Json } from '../connector.ts'
 import type { Kind } from '../identifiers.ts'
 
@@ -29,7 +29,8 @@ export const CONSENTS = { AD_USER_DATA: 'adUserData', AD_PERSONALIZATION: 'adPer
 export const FIELDS: readonly Field[] = [
   ...KEYS.map(({ name, kind, description }): Field => {
     const normalise = kind === 'email' || kind === 'phone' ? { normalise: kind } : {}
-    return { name, type: 'text', match: true, description, ...normalise }
+    const list = ALONE.has(kind) ? { list: kind } : {}
+    return { name, type: 'text', match: true, description, ...normalise, ...list }
   }),
   { name: 'AD_USER_DATA', type: 'text', description: `May the data be used for ads? ${CONSENT}` },
   { name: 'AD_PERSONALIZATION', type: 'text', description: `May ads be personalised? ${CONSENT}` },

@@ -1,4 +1,4 @@
-import type { People, Values } from '../audience.ts'
+import { ALONE, type People, type Values } from '../audience.ts'
 import type { Field, Json } from '../connector.ts'
 import type { Kind } from '../identifiers.ts'
 
@@ -34,13 +34,14 @@ export const COLUMNS: ReadonlyMap<string, Kind> = new Map(KEYS.map(({ name, kind
 export const FIELDS: readonly Field[] = [
   ...KEYS.map(({ name, kind, description }): Field => {
     const normalise = kind === 'email' || kind === 'phone' ? { normalise: kind } : {}
-    return { name, type: 'text', match: true, description, ...normalise }
+    const list = ALONE.has(kind) ? { list: kind } : {}
+    return { name, type: 'text', match: true, description, ...normalise, ...list }
   }),
   { name: VALUE, type: 'number', description: 'Value of the person, 0 or more, for value-based lookalikes.' },
 ]
 
 /** By each of these alone people are found, as far as Meta knows it. */
-const ALONE = ['EMAIL', 'PHONE', 'MADID'] as const
+const FINDING = KEYS.flatMap(({ name, kind }) => (ALONE.has(kind) ? [name] : []))
 const EXTERNAL = 'EXTERN_ID'
 
 /** Cells by key, as they are sent. */
@@ -48,7 +49,7 @@ export type User = Values
 
 export const USERS: People<User> = {
   person: (values) => values,
-  isFound: (user) => ALONE.some((name) => user.has(name)) || isNamed(user),
+  isFound: (user) => FINDING.some((name) => user.has(name)) || isNamed(user),
   ids: (user) => idsOf(user).map(([id]) => id),
   only: (user, ids) => {
     const gone = idsOf(user).filter(([id]) => !ids.has(id))
@@ -66,7 +67,7 @@ function isNamed(user: User): boolean {
 /** What the user may be known by, and the cells that say it. Whoever has nothing else is found by all cells together. */
 function idsOf(user: User): readonly (readonly [id: string, cells: readonly string[]])[] {
   const textOf = (name: string) => `${name} ${user.get(name)}`
-  const alone = ALONE.filter((name) => user.has(name)).map((name) => [textOf(name), [name]] as const)
+  const alone = FINDING.filter((name) => user.has(name)).map((name) => [textOf(name), [name]] as const)
   const own = user.has(EXTERNAL) ? [[textOf(EXTERNAL), [EXTERNAL]] as const] : []
   if (alone.length > 0 || !isNamed(user)) return [...alone, ...own]
   const names = [...user.keys()].filter((name) => name !== EXTERNAL)

@@ -14,7 +14,7 @@ type Settled = { readonly key: Key; readonly receipt: Receipt }
 const STUCK: Ms = 86_400_000
 
 /** Asks for jobs, each time after a longer wait. Only results of ended jobs are read. */
-export function poller(org: Org, io: Pick<Io, 'now' | 'note'>): (job: JobId) => Promise<JobState> {
+export function poller(org: Org, io: Pick<Io, 'now'>): (job: JobId) => Promise<JobState> {
   const waits = new Map<string, Ms>()
   const running = (job: string): JobState => {
     const after = waitAfter(waits.get(job))
@@ -33,7 +33,7 @@ export function poller(org: Org, io: Pick<Io, 'now' | 'note'>): (job: JobId) => 
         // Its start was never heard. It must not be heard any more, or it would run beside what is sent in its place.
         return (await aborted(org, path)) ? nothingDone('Open') : running(text)
       case 'Failed':
-        return failedAsWhole(org, { text, job, told }, io) ?? ended(org, job, path)
+        return failedAsWhole(org, { text, job, told }) ?? ended(org, job, path)
       case 'JobComplete':
       case 'Aborted':
         return ended(org, job, path)
@@ -54,7 +54,6 @@ export function poller(org: Org, io: Pick<Io, 'now' | 'note'>): (job: JobId) => 
 function failedAsWhole(
   org: Org,
   { text, job, told }: { readonly text: JobId; readonly job: Job; readonly told: Told },
-  { note }: Pick<Io, 'note'>,
 ): JobState | undefined {
   const [code = ''] = /^\w+/.exec(told.message) ?? []
   // What a day allows is no matter of size.
@@ -63,9 +62,7 @@ function failedAsWhole(
     org.jobs.failed.add(job.object)
     return undefined
   }
-  const why = cleaned(told.message, org.secrets)
-  note?.(`A job of "${job.object}" failed: ${why}. The next run sends in calls what it left undone.`)
-  return { state: 'running', after: Number.POSITIVE_INFINITY }
+  return { state: 'failed', message: `A job of "${job.object}" failed: ${cleaned(told.message, org.secrets)}.` }
 }
 
 function nothingDone(code: string): JobState {

@@ -5,6 +5,7 @@ import { compilePreview } from '../../../src/compile/preview.ts'
 import { checkWarehouse } from '../../../src/project/check.ts'
 import { isPersonal } from '../../../src/project/personal.ts'
 import { Steps, sql } from '../../../src/sql/sql.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
@@ -19,7 +20,7 @@ async function members(made: Inline): Promise<Readonly<Record<string, string>>> 
   return found
 }
 
-describe('what people did', () => {
+describe.each(ENGINES)('what people did, on $title', (engine) => {
   const EXPECTED: Readonly<Record<string, readonly [string, string]>> = {
     mean: ['{ did: orders, avg: amount, at_least: 20 }', 'ann eve'],
     mean_of_nothing: ['{ did: orders, avg: amount, at_most: 1000 }', 'ann bob eve'],
@@ -57,8 +58,9 @@ describe('what people did', () => {
     const segments = Object.entries(EXPECTED).map(
       ([name, [where]]) => `  ${name}:\n    of: customer\n    where: ${where}\n`,
     )
-    made = await inline({
-      'models/all.yaml': `
+    made = await inline(
+      {
+        'models/all.yaml': `
 sources:
   crm:
     file: crm.csv
@@ -86,7 +88,7 @@ traits:
 segments:
 ${segments.join('')}
 `,
-      'destinations/all.yaml': `
+        'destinations/all.yaml': `
 destinations: { files: { type: file, path: out } }
 syncs:
   out:
@@ -97,20 +99,22 @@ syncs:
     key: { email: email }
     fields: { NAME: name }
 `,
-      'crm.csv': `id,email,phone,address,name,birthday
+        'crm.csv': `id,email,phone,address,name,birthday
 1,ann@x.fr,,1 rue A,ann,2026-02-24
 2,bob@x.fr,,1 rue A,bob,2026-02-10
 3,eve@x.fr,,2 rue B,eve,
 4,,+33612345678,,kim,2000-01-01
 `,
-      'orders.csv': `id,email,amount,sku,at
+        'orders.csv': `id,email,amount,sku,at
 1,ann@x.fr,10,a,2025-06-01T10:00:00Z
 2,ann@x.fr,30,b,2026-02-20T10:00:00Z
 3,ann@x.fr,20,b,2026-02-25T10:00:00Z
 4,bob@x.fr,5,a,2026-02-10T10:00:00Z
 5,eve@x.fr,100,c,2025-01-01T10:00:00Z
 `,
-    })
+      },
+      engine,
+    )
     number = (await made.run()).number
   })
   afterAll(() => made.close())
@@ -161,7 +165,7 @@ syncs:
   })
 })
 
-describe('was a member', () => {
+describe.each(ENGINES)('was a member, on $title', (engine) => {
   const EXPECTED: Readonly<Record<string, readonly [string, string]>> = {
     ever: ['{ was_member_of: gold }', 'ann bob dan kim'],
     never: ['{ not: { was_member_of: gold } }', 'eve'],
@@ -206,7 +210,7 @@ ${more.join('\n')}
   const segments = Object.entries(EXPECTED).map(([name, [where]]) => `  ${name}:\n    where: ${where}`)
 
   test('is what was published before, under the id that somebody has now', async () => {
-    const made = await inline(files([ANN, BOB, EVE, KIM, DAN], '2026-01-01'))
+    const made = await inline(files([ANN, BOB, EVE, KIM, DAN], '2026-01-01'), engine)
     await made.run()
     // Of two profiles that turn out to be one person, the younger was a member.
     const second = [ANN, BOB.replace('gold', 'silver'), EVE, KIM.replace('silver', 'gold'), DAN]
@@ -226,7 +230,7 @@ ${more.join('\n')}
   })
 
   test('is nobody before the first publishing', async () => {
-    const made = await inline(files([ANN, BOB], '2026-01-01', segments))
+    const made = await inline(files([ANN, BOB], '2026-01-01', segments), engine)
     await made.run()
     const { ever, never } = await members(made)
     expect([ever, never]).toEqual([undefined, 'ann bob'])

@@ -15,6 +15,7 @@ import {
 } from '../../support/consent-answers.ts'
 import { type Answer, mayContact } from '../../support/consent-oracle.ts'
 import { diceOf } from '../../support/dice.ts'
+import { ENGINES, type Engine } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
@@ -29,11 +30,14 @@ interface Place {
 }
 
 /** So many people, and what they said. */
-async function placeOf(people: number, answers: readonly Answer[]): Promise<Place> {
-  const made = await inline({
-    'models/models.yaml': MODELS,
-    ...consentFiles(people, answers),
-  })
+async function placeOf(people: number, answers: readonly Answer[], engine: Engine): Promise<Place> {
+  const made = await inline(
+    {
+      'models/models.yaml': MODELS,
+      ...consentFiles(people, answers),
+    },
+    engine,
+  )
   opened.push(made)
   const build = await made.run()
   const may = async (purpose: string | undefined, traits: readonly string[]) =>
@@ -179,11 +183,11 @@ const CASES: readonly (readonly [
 
 const said = CASES.flatMap(([, words], person) => words.map((one) => answerOf(person, one)))
 
-describe('who may be contacted', () => {
+describe.each(ENGINES)('who may be contacted, on $title', (engine) => {
   let place: Place
   const allowed = new Map<string, readonly number[]>()
   beforeAll(async () => {
-    place = await placeOf(CASES.length, said)
+    place = await placeOf(CASES.length, said, engine)
     for (const [how, traits] of [
       ['mail', ['mail']],
       ['user', ['id']],
@@ -220,10 +224,10 @@ describe('who may be contacted', () => {
   })
 })
 
-test('random answers give what the oracle says', async () => {
+test.each(ENGINES)('random answers give what the oracle says, on $title', async (engine) => {
   const people = 250
   const answers = randomAnswers(people, diceOf(20_261_101))
-  const place = await placeOf(people, answers)
+  const place = await placeOf(people, answers, engine)
   const mine = (purpose: string) => answers.filter((one) => one.purpose === purpose)
   const ways = [
     { traits: ['mail'], values: (person: number) => ({ email: `m${person}@x.example` }) },
@@ -239,28 +243,32 @@ test('random answers give what the oracle says', async () => {
     }
 })
 
-test('suppression holds for everything or for one purpose, whatever was said', async () => {
-  const { made, ...place } = await placeOf(
-    4,
-    range(4).map((person) => answerOf(person, ['mail', 'yes', -9])),
-  )
-  const customer = made.project.entities.get('customer')
-  if (customer === undefined) throw new Error('no customer')
-  const rows = [
-    { type: 'email', value: ' S0@X.example' },
-    { type: 'user_id', value: 'u1', scope: 'news' },
-    { type: 'user_id', value: 'u2', scope: 'sms' },
-    { type: 'user_id', value: 'nobody' },
-  ]
-  const statement = suppressStatement({ project: made.project, dialect: made.session.dialect }, customer)
-  await made.session.script([{ statement, values: { rows: JSON.stringify(rows) } }])
-  // What is suppressed after a build is found by the next one.
-  expect(await place.may('news', ['mail'])).toEqual([0, 1, 2, 3])
-  const build = await made.run()
-  expect(await allowedIn(made, build.number, 'news', ['mail'])).toEqual(['u2', 'u3'])
-  expect(await allowedIn(made, build.number, 'service', ['mail'])).toEqual(['u1', 'u2', 'u3'])
-  expect(await allowedIn(made, build.number, undefined, ['mail'])).toEqual(['u1', 'u2', 'u3'])
-  expect(
-    JSON.stringify(await tableOf(made.session, { schema: '_cdp', name: ['suppression'] }, ['ident_hash'])),
-  ).not.toContain('@')
-})
+test.each(ENGINES)(
+  'suppression holds for everything or for one purpose, whatever was said, on $title',
+  async (engine) => {
+    const { made, ...place } = await placeOf(
+      4,
+      range(4).map((person) => answerOf(person, ['mail', 'yes', -9])),
+      engine,
+    )
+    const customer = made.project.entities.get('customer')
+    if (customer === undefined) throw new Error('no customer')
+    const rows = [
+      { type: 'email', value: ' S0@X.example' },
+      { type: 'user_id', value: 'u1', scope: 'news' },
+      { type: 'user_id', value: 'u2', scope: 'sms' },
+      { type: 'user_id', value: 'nobody' },
+    ]
+    const statement = suppressStatement({ project: made.project, dialect: made.session.dialect }, customer)
+    await made.session.script([{ statement, values: { rows: JSON.stringify(rows) } }])
+    // What is suppressed after a build is found by the next one.
+    expect(await place.may('news', ['mail'])).toEqual([0, 1, 2, 3])
+    const build = await made.run()
+    expect(await allowedIn(made, build.number, 'news', ['mail'])).toEqual(['u2', 'u3'])
+    expect(await allowedIn(made, build.number, 'service', ['mail'])).toEqual(['u1', 'u2', 'u3'])
+    expect(await allowedIn(made, build.number, undefined, ['mail'])).toEqual(['u1', 'u2', 'u3'])
+    expect(
+      JSON.stringify(await tableOf(made.session, { schema: '_cdp', name: ['suppression'] }, ['ident_hash'])),
+    ).not.toContain('@')
+  },
+)

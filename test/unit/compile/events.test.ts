@@ -1,8 +1,9 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileModels } from '../../../src/arrange.ts'
 import { build } from '../../../src/build.ts'
 import { compileState } from '../../../src/compile/state.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { realClock, tableOf } from '../../support/warehouse.ts'
 
@@ -181,13 +182,15 @@ const [people = []] = fc.sample(fc.array(person, { minLength: PEOPLE + 5, maxLen
 })
 const events = fc.sample(event, { seed: 5, numRuns: EVENTS })
 
-let made: Inline
+describe.each(ENGINES)('on $title', (engine) => {
+  let made: Inline
 
-beforeAll(async () => {
-  const iso = (at: number | null) => (at === null ? '' : new Date(at).toISOString())
-  const segments = events.map(({ text }, index) => `  s${index}: { where: ${text} }\n`).join('')
-  made = await inline({
-    'models/all.yaml': `
+  beforeAll(async () => {
+    const iso = (at: number | null) => (at === null ? '' : new Date(at).toISOString())
+    const segments = events.map(({ text }, index) => `  s${index}: { where: ${text} }\n`).join('')
+    made = await inline(
+      {
+        'models/all.yaml': `
 sources:
   people: { file: people.csv, category: profile, key: id, identifiers: { user: id }, columns: { mark: { type: timestamp } } }
   acts:
@@ -203,34 +206,38 @@ traits:
     mark: { pick: mark, from: people }
 segments:
 ${segments}`,
-    'people.csv': `id,mark\n${people.map(({ mark }, index) => `${index + 1},${iso(mark)}\n`).join('')}`,
-    'acts.csv': `who,at,kind,amount\n${rows.map((one) => `${one.who},${iso(one.at)},${one.kind ?? ''},${one.amount ?? ''}\n`).join('')}`,
+        'people.csv': `id,mark\n${people.map(({ mark }, index) => `${index + 1},${iso(mark)}\n`).join('')}`,
+        'acts.csv': `who,at,kind,amount\n${rows.map((one) => `${one.who},${iso(one.at)},${one.kind ?? ''},${one.amount ?? ''}\n`).join('')}`,
+      },
+      engine,
+    )
   })
-})
-afterAll(() => made.close())
+  afterAll(() => made.close())
 
-test('who did something is whom a loop over all rows finds', async () => {
-  const { session, project } = made
-  const context = { project, dialect: session.dialect }
-  const request = { session, state: compileState(context), clock: realClock, runId: 'r', now: project.now }
-  await build(compileModels(context), request)
-  const numbers = new Map(
-    (await tableOf(session, { schema: '_cdp', name: ['b1_customer'] }, ['profile_id', 'number'])).map(
-      ([id, number]) => [id, Number(number)],
-    ),
-  )
-  const names = events.map((_, index) => `s${index}`)
-  const answers = await tableOf(session, { schema: '_cdp', name: ['b1_customer_segments'] }, ['profile_id', ...names])
-  expect(answers.length).toBe(PEOPLE + 5)
-  let trues = 0
-  for (const [id, ...found] of answers) {
-    const number = numbers.get(id ?? '') ?? 0
-    const mine = rows.filter(({ who }) => who === number)
-    const who = people[number - 1] ?? { mark: null }
-    const expected = events.map(({ text, of }) => `${text}: ${of(mine, who)}`)
-    expect(found.map((one, index) => `${events[index]?.text}: ${one}`)).toEqual(expected)
-    trues += expected.filter((one) => one.endsWith(': true')).length
-  }
-  expect(trues).toBeGreaterThan(400)
-  expect(trues).toBeLessThan(EVENTS * (PEOPLE + 5) - 400)
+  test('who did something is whom a loop over all rows finds', async () => {
+    const { session } = made
+    const project = await made.fill()
+    const context = { project, dialect: session.dialect }
+    const request = { session, state: compileState(context), clock: realClock, runId: 'r', now: project.now }
+    await build(compileModels(context), request)
+    const numbers = new Map(
+      (await tableOf(session, { schema: '_cdp', name: ['b1_customer'] }, ['profile_id', 'number'])).map(
+        ([id, number]) => [id, Number(number)],
+      ),
+    )
+    const names = events.map((_, index) => `s${index}`)
+    const answers = await tableOf(session, { schema: '_cdp', name: ['b1_customer_segments'] }, ['profile_id', ...names])
+    expect(answers.length).toBe(PEOPLE + 5)
+    let trues = 0
+    for (const [id, ...found] of answers) {
+      const number = numbers.get(id ?? '') ?? 0
+      const mine = rows.filter(({ who }) => who === number)
+      const who = people[number - 1] ?? { mark: null }
+      const expected = events.map(({ text, of }) => `${text}: ${of(mine, who)}`)
+      expect(found.map((one, index) => `${events[index]?.text}: ${one}`)).toEqual(expected)
+      trues += expected.filter((one) => one.endsWith(': true')).length
+    }
+    expect(trues).toBeGreaterThan(400)
+    expect(trues).toBeLessThan(EVENTS * (PEOPLE + 5) - 400)
+  })
 })

@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkWarehouse } from '../../../src/project/check.ts'
 import type { Cell } from '../../../src/warehouses/warehouse.ts'
 import { diceOf } from '../../support/dice.ts'
+import { ENGINES } from '../../support/engines.ts'
 import type { Inline } from '../../support/inline.ts'
 import { CUSTOMER, HOUSEHOLD, NO_LINES, NO_ORDERS, published, SOURCES, street } from '../../support/street.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
-describe('what is known of a household', () => {
+describe.each(ENGINES)('what is known of a household, on $title', (engine) => {
   let made: Inline
   const FILES = {
     'models/all.yaml': `${SOURCES}
@@ -54,11 +55,15 @@ segments:
       const email = dice(8) === 0 ? '' : `p${dice(70)}@x.fr`
       return `o${at},${email},${dice(6000) / 100},${dice(3) === 0 ? `${dice(18)} rue A` : ''},2026-01-0${1 + dice(9)}`
     })
-    made = await street([], {
-      ...FILES,
-      'contacts.csv': `id,email,address,changed,city\n${contacts.join('\n')}\n`,
-      'orders.csv': `${NO_ORDERS}${orders.join('\n')}\n`,
-    })
+    made = await street(
+      [],
+      {
+        ...FILES,
+        'contacts.csv': `id,email,address,changed,city\n${contacts.join('\n')}\n`,
+        'orders.csv': `${NO_ORDERS}${orders.join('\n')}\n`,
+      },
+      engine,
+    )
     await made.run()
   })
   afterAll(() => made.close())
@@ -78,8 +83,7 @@ segments:
 
   test('are traits from the sources that hold its identifiers, whoever ordered', async () => {
     const [delivered, pieces] = await sums(made, 'household', ['delivered', 'pieces'])
-    const copy = { schema: '_cdp', name: ['b1_source_orders'] }
-    const orders = await tableOf(made.session, copy, ['id', 'amount', 'address'])
+    const orders = await tableOf(made.session, made.rowsOf('orders'), ['id', 'amount', 'address'])
     const sent = orders.filter(([, , address]) => address !== null)
     expect(Number(delivered)).toBeCloseTo(
       sent.reduce((total, [, amount]) => total + Number(amount), 0),
@@ -113,14 +117,14 @@ segments:
 
   test('is checked against the warehouse', async () => {
     expect(await checkWarehouse(made.project, made.session)).toEqual([])
-    const wrong = await street([], {
-      ...FILES,
-      'contacts.csv': 'id,email,address,changed,city\n',
+    const wrong = await street([], { ...FILES, 'contacts.csv': 'id,email,address,changed,city\n' }, engine)
+    await wrong.fill()
+    wrong.write({
       'models/all.yaml': FILES['models/all.yaml']
         .replace('spent > 20 and', 'sent > 20 and')
         .replace('address_key: address', 'address_key: adress'),
     })
-    const problems = await checkWarehouse(wrong.project, wrong.session)
+    const problems = await checkWarehouse(await wrong.fill(), wrong.session)
     expect(
       problems.map(({ code, at }) => [code, at?.line, at?.text.slice(at.column - 1, at.column - 1 + at.length)]),
     ).toEqual([

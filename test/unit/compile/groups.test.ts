@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Cell } from '../../../src/warehouses/warehouse.ts'
 import { type Dice, diceOf, shuffledList } from '../../support/dice.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { type GroupRow, type GroupRules, grouped } from '../../support/groups-oracle.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { partitionOf } from '../../support/partition.ts'
@@ -21,9 +22,9 @@ const ANN = '1,ann@x.fr,1 rue A,2026-01-01'
 const BOB = '2,bob@x.fr,1 rue A,2026-01-02'
 const EVE = '3,eve@x.fr,2 rue B,2026-01-03'
 
-describe('a household', () => {
+describe.each(ENGINES)('a household, on $title', (engine) => {
   test('is made of the people at one address, who stay two people', async () => {
-    const made = await street([ANN, BOB, EVE])
+    const made = await street([ANN, BOB, EVE], {}, engine)
     await made.run()
     expect(await homes(made)).toEqual({ 'ann@x.fr': '1 rue A', 'bob@x.fr': '1 rue A', 'eve@x.fr': '2 rue B' })
     expect(new Set((await people(made)).map(([, id]) => id)).size).toBe(3)
@@ -31,7 +32,7 @@ describe('a household', () => {
   })
 
   test('is left by whoever moves, and no two households become one by it', async () => {
-    const made = await street([ANN, BOB, EVE])
+    const made = await street([ANN, BOB, EVE], {}, engine)
     await made.run()
     const before = await households(made)
     made.write({ 'contacts.csv': csv([ANN, BOB, EVE, '4,bob@x.fr,2 rue B,2026-02-01']) })
@@ -42,13 +43,17 @@ describe('a household', () => {
   })
 
   test('is that of the newest row, of rows of one time that of the greater key', async () => {
-    const made = await street([
-      '9,ann@x.fr,1 rue A,2026-01-02',
-      '1,ann@x.fr,1 rue A,2026-01-01',
-      '5,ann@x.fr,2 rue B,2026-01-02',
-      '7,bob@x.fr,1 rue A,',
-      '2,bob@x.fr,2 rue B,2020-01-01',
-    ])
+    const made = await street(
+      [
+        '9,ann@x.fr,1 rue A,2026-01-02',
+        '1,ann@x.fr,1 rue A,2026-01-01',
+        '5,ann@x.fr,2 rue B,2026-01-02',
+        '7,bob@x.fr,1 rue A,',
+        '2,bob@x.fr,2 rue B,2020-01-01',
+      ],
+      {},
+      engine,
+    )
     await made.run()
     expect(await homes(made)).toEqual({ 'ann@x.fr': '1 rue A', 'bob@x.fr': '2 rue B' })
     await made.close()
@@ -56,7 +61,7 @@ describe('a household', () => {
 
   test('is no block of flats: an address with more people than max_fanout makes none', async () => {
     const flats = ['ann', 'bob', 'eve'].map((name, at) => `${at},${name}@x.fr,9 tour C,2026-01-0${at + 1}`)
-    const made = await street(['7,ann@x.fr,1 rue A,2025-01-01', ...flats])
+    const made = await street(['7,ann@x.fr,1 rue A,2025-01-01', ...flats], {}, engine)
     const built = await made.run()
     // Ann's newest row says nothing, so she stays where she was.
     expect(await homes(made)).toEqual({ 'ann@x.fr': '1 rue A' })
@@ -67,7 +72,7 @@ describe('a household', () => {
 
   test('counts a person with two identifiers once in its fan-out', async () => {
     const twice = ['1,ann@x.fr,1 rue A,2026-01-01', '2,bob@x.fr,1 rue A,2026-01-01', '3,bo@x.fr,1 rue A,2026-01-01']
-    const made = await street(twice)
+    const made = await street(twice, {}, engine)
     await made.run()
     expect(await homes(made)).toEqual({})
     made.write({
@@ -87,11 +92,15 @@ entities:
     const letters = `
   letters: { file: letters.csv, category: event, key: id, belongs_to: { orders: order_id }, identifiers: { address_key: address } }
 `
-    const made = await street(['1,,1 rue A,2026-01-01'], {
-      'models/all.yaml': `${SOURCES}${letters}\nentities:\n  ${HOUSEHOLD}\n  ${CUSTOMER}\n`,
-      'orders.csv': `${NO_ORDERS}o1,bob@x.fr,5,,2026-01-01\n`,
-      'letters.csv': 'id,order_id,address\nl1,o1,2 rue B\nl2,o9,3 rue C\n',
-    })
+    const made = await street(
+      ['1,,1 rue A,2026-01-01'],
+      {
+        'models/all.yaml': `${SOURCES}${letters}\nentities:\n  ${HOUSEHOLD}\n  ${CUSTOMER}\n`,
+        'orders.csv': `${NO_ORDERS}o1,bob@x.fr,5,,2026-01-01\n`,
+        'letters.csv': 'id,order_id,address\nl1,o1,2 rue B\nl2,o9,3 rue C\n',
+      },
+      engine,
+    )
     await made.run()
     expect(await homes(made)).toEqual({ 1: '1 rue A', 'bob@x.fr': '2 rue B' })
     expect((await households(made)).length).toBe(3)
@@ -103,14 +112,18 @@ entities:
     const files = (contacts: readonly string[]) => ({
       'contacts.csv': `${['id,email,address,account,changed', ...contacts].join('\n')}\n`,
     })
-    const made = await street([], {
-      'models/all.yaml': `${SOURCES.replace('address_key: address, email: email }', 'address_key: address, account_id: account, email: email }')}
+    const made = await street(
+      [],
+      {
+        'models/all.yaml': `${SOURCES.replace('address_key: address, email: email }', 'address_key: address, account_id: account, email: email }')}
 entities:
   ${accounts}
   ${CUSTOMER}
 `,
-      ...files(['1,ann@x.fr,1 rue A,,2026-01-01', '2,bob@x.fr,,K7,2026-01-02']),
-    })
+        ...files(['1,ann@x.fr,1 rue A,,2026-01-01', '2,bob@x.fr,,K7,2026-01-02']),
+      },
+      engine,
+    )
     await made.run()
     const before = new Map(await households(made))
     made.write(files(['1,ann@x.fr,1 rue A,K7,2026-01-01', '2,bob@x.fr,,K7,2026-01-02']))
@@ -125,8 +138,9 @@ entities:
   })
 
   test('has the rules of every graph: normalisers, limits, lists and quarantine', async () => {
-    const made = await inline({
-      'models/all.yaml': `
+    const made = await inline(
+      {
+        'models/all.yaml': `
 sources:
   cards:
     file: cards.csv
@@ -147,7 +161,7 @@ entities:
     identifiers: { account_no: { limit: 1 } }
     never_merge: { sql: "select 'account_no' as type_a, 'k1' as value_a, 'account_no' as type_b, 'k2' as value_b" }
 `,
-      'cards.csv': `id,email,account,phone,land,street,changed
+        'cards.csv': `id,email,account,phone,land,street,changed
 1,ann@x.fr,k1,01 99 00 12 34,FR,1  RUE A,2026-01-01
 2,bob@x.fr,k1,0033199001234,FR,,2026-01-02
 3,eve@x.fr,k2,,,1 rue a,2026-01-03
@@ -155,8 +169,10 @@ entities:
 5,kim@x.fr,,,,3 rue C,2026-01-05
 6,sam@x.fr,,,,4 rue D,2026-01-06
 `,
-      'pairs.csv': 'a,b\n3 rue c,4 RUE D\n',
-    })
+        'pairs.csv': 'a,b\n3 rue c,4 RUE D\n',
+      },
+      engine,
+    )
     await made.run()
     const living = await published(made, 'customer', ['all_email', 'home_id', 'company_id'])
     const together = (column: 1 | 2) =>
@@ -171,17 +187,21 @@ entities:
   test('changes nobody: people have the same ids with it and without it', async () => {
     const contacts = [ANN, BOB, EVE, '4,,2 rue B,2026-01-04', '5,,,2026-01-05']
     const orders = { 'orders.csv': `${NO_ORDERS}o1,ann@x.fr,5,2 rue B,2026-01-01\no2,,5,1 rue A,2026-01-01\n` }
-    const made = await street(contacts, orders)
+    const made = await street(contacts, orders, engine)
     await made.run()
-    const plain = await street(contacts, {
-      ...orders,
-      'models/all.yaml': `${SOURCES.replace(/address_key: address,? ?/g, '')
-        .replaceAll(', }', ' }')
-        .replaceAll(', address_key: address', '')}
+    const plain = await street(
+      contacts,
+      {
+        ...orders,
+        'models/all.yaml': `${SOURCES.replace(/address_key: address,? ?/g, '')
+          .replaceAll(', }', ' }')
+          .replaceAll(', address_key: address', '')}
 entities:
   ${CUSTOMER}
 `,
-    })
+      },
+      engine,
+    )
     await plain.run()
     expect(await people(made)).toEqual(await people(plain))
     expect((await people(made)).map(([id]) => id)).toEqual(['4', '5', 'ann@x.fr', 'bob@x.fr', 'eve@x.fr'])
@@ -189,7 +209,7 @@ entities:
   })
 })
 
-describe('membership', () => {
+describe.each(ENGINES)('membership, on $title', (engine) => {
   const RULES: GroupRules = { maxFanout: { account: 4, address: 3 }, blocked: ['nowhere'] }
   const FILES = {
     'models/all.yaml': `
@@ -221,7 +241,7 @@ entities:
 
   test('is that of plain rules over the rows, whatever came when and in which order', async () => {
     const dice = diceOf(11)
-    const made = await inline({ ...FILES, ...written([]) })
+    const made = await inline({ ...FILES, ...written([]) }, engine)
     let rows: readonly GroupRow[] = []
     const reached = { moved: 0, shared: 0 }
     let before = new Map<string, string>()

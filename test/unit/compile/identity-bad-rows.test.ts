@@ -1,8 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { failureCode } from '../../../src/report.ts'
+import { ENGINES, type Engine } from '../../support/engines.ts'
 import { type InlineGraph, inlineGraph } from '../../support/inline-graph.ts'
 
-describe('a source without identifiers', () => {
+describe.each(ENGINES)('a source without identifiers, on $title', (engine) => {
   const MODELS = (category: string) => `
 sources:
   people: { file: people.csv, key: id, identifiers: { email: email } }
@@ -13,7 +14,7 @@ entities:
   const FILES = { 'people.csv': 'id,email\n1,ann@x.fr\n2,\n', 'notes.csv': 'id,note\n1,a\n2,b\n2,c\n,d\n' }
 
   test('whose rows are no people makes no profiles, and changes nothing', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS('event'), ...FILES })
+    const made = await opened(engine, { 'models/all.yaml': MODELS('event'), ...FILES })
     expect(await made.counts()).toMatchObject({ profiles: 2, unattributed_people: 0 })
     const before = await made.published()
     made.write({ 'notes.csv': 'id,note\n7,e\n' })
@@ -22,7 +23,7 @@ entities:
   })
 
   test('whose rows are people makes a profile of every key, on every run', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS('profile'), ...FILES })
+    const made = await opened(engine, { 'models/all.yaml': MODELS('profile'), ...FILES })
     expect(await made.counts()).toMatchObject({ profiles: 4, unattributed_notes: 1 })
     const before = await made.ids()
     expect(Object.keys(before)).toEqual(['email ann@x.fr', 'row:notes 1', 'row:notes 2', 'row:people 2'])
@@ -36,7 +37,7 @@ entities:
   })
 })
 
-describe('a key that repeats', () => {
+describe.each(ENGINES)('a key that repeats, on $title', (engine) => {
   const MODELS = `
 sources:
   people: { file: people.csv, key: id, updated_at: changed, identifiers: { user_id: user_id, email: email } }
@@ -44,7 +45,7 @@ entities:
   customer: { identifiers: { user_id: {}, email: {} } }
 `
   test('joins nobody: only identifiers do', async () => {
-    const made = await opened({
+    const made = await opened(engine, {
       'models/all.yaml': MODELS,
       'people.csv':
         'id,user_id,email,changed\n1,u1,,2026-01-01\n1,u2,,2026-01-02\n1,u2,b@x.fr,\n1,,c@x.fr,2026-01-03\n',
@@ -54,7 +55,7 @@ entities:
   })
 
   test('makes one profile of all its rows without an identifier, and none of those without a key', async () => {
-    const made = await opened({
+    const made = await opened(engine, {
       'models/all.yaml': MODELS,
       'people.csv':
         'id,user_id,email,changed\n1,,,2026-01-02\n1,,n/a,2026-01-01\n1,u1,,\n 1 ,,,2026-01-05\n,,,2026-01-01\n"",,,\n',
@@ -66,7 +67,7 @@ entities:
   })
 })
 
-describe('timestamps of clocks that go wrong', () => {
+describe.each(ENGINES)('timestamps of clocks that go wrong, on $title', (engine) => {
   const MODELS = `
 sources:
   events: { table: raw.events, key: n, at: happened, loaded_at: loaded, identifiers: { user_id: u, email: e } }
@@ -76,7 +77,7 @@ entities:
   const LOADED = ['2099-01-01', '1970-01-01', '0001-01-01', '2026-01-10', '']
 
   test('of loading, in 2099, in 1970 or missing: rows that come and go are seen at the next run all the same', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS })
+    const made = await opened(engine, { 'models/all.yaml': MODELS })
     const first = LOADED.map((loaded, at) => ({ loaded, u: `u${at}`, e: `first${at}@x.fr` }))
     const later = LOADED.map((loaded, at) => ({ loaded, u: `u${at}`, e: `later${at}@x.fr` }))
     await load(made, first)
@@ -101,7 +102,7 @@ entities:
   })
 
   test('one row from 2099 hides no row that comes after it', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS })
+    const made = await opened(engine, { 'models/all.yaml': MODELS })
     const future = { loaded: '2099-01-01', u: 'u0', e: 'a@x.fr' }
     for (let day = 1; day <= 4; day++) {
       const rows = Array.from({ length: day }, (_, at) => ({ loaded: `2026-10-0${at + 1}`, u: `u${at + 1}`, e: '' }))
@@ -111,7 +112,7 @@ entities:
   })
 
   test('of events, in the future or the far past: they join like others, and say when they say it was', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS })
+    const made = await opened(engine, { 'models/all.yaml': MODELS })
     await load(made, [
       { happened: '2099-12-31', u: 'u1', e: 'a@x.fr' },
       { happened: '0001-01-01', u: 'u1', e: 'b@x.fr' },
@@ -127,7 +128,7 @@ entities:
   })
 
   test('a value that was first seen long ago, as a late row tells, takes no id away', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS })
+    const made = await opened(engine, { 'models/all.yaml': MODELS })
     await load(made, [{ happened: '2026-01-02', u: 'u1', e: 'a@x.fr' }])
     await made.run()
     const ids = await made.ids()
@@ -140,7 +141,7 @@ entities:
   })
 })
 
-describe('an empty source after a full one', () => {
+describe.each(ENGINES)('an empty source after a full one, on $title', (engine) => {
   const MODELS = (more = '') => `
 sources:
   people: { file: people.csv, key: id, identifiers: { user_id: user_id, email: email }${more} }
@@ -152,7 +153,7 @@ entities:
   const NOBODY = 'id,user_id,email\n'
 
   const full = async () => {
-    const made = await opened({ 'models/all.yaml': MODELS(), 'people.csv': PEOPLE })
+    const made = await opened(engine, { 'models/all.yaml': MODELS(), 'people.csv': PEOPLE })
     await made.load("create table raw.events as select 'u3' as u, timestamp '2026-01-01' as loaded")
     await made.run()
     return made
@@ -203,7 +204,7 @@ entities:
   })
 
   test('is no matter at the first run', async () => {
-    const made = await opened({ 'models/all.yaml': MODELS(), 'people.csv': NOBODY })
+    const made = await opened(engine, { 'models/all.yaml': MODELS(), 'people.csv': NOBODY })
     await made.load('create table raw.events (u varchar, loaded timestamp)')
     expect(await made.counts()).toMatchObject({ profiles: 0, identifiers: 0, largest: 0 })
     made.write({ 'people.csv': PEOPLE })
@@ -219,7 +220,7 @@ entities:
     identifiers: { user_id: {}, email: {} }
     never_merge: { table: raw.apart, identifiers: { user_id: [l, r] }${more} }
 `
-    const made = await opened({
+    const made = await opened(engine, {
       'models/all.yaml': models(),
       'people.csv': 'id,user_id,email\n1,u1,a@x.fr\n2,u2,a@x.fr\n',
     })
@@ -232,8 +233,8 @@ entities:
   })
 })
 
-async function opened(files: Readonly<Record<string, string>>): Promise<InlineGraph> {
-  const made = await inlineGraph(files)
+async function opened(engine: Engine, files: Readonly<Record<string, string>>): Promise<InlineGraph> {
+  const made = await inlineGraph(files, engine)
   onTestFinished(() => made.close())
   return made
 }
@@ -250,7 +251,9 @@ async function load(made: InlineGraph, events: readonly Event[]): Promise<void> 
   const cell = (value: string | undefined) => `nullif('${value ?? '2026-01-01'}', '')`
   const time = (value: string | undefined) => `cast(${cell(value)} as timestamptz)`
   const rows = events.map(({ loaded, happened, u, e }, n) => [n, time(loaded), time(happened), cell(u), cell(e)].join())
+  const values = rows.map((row) => `(${row})`).join()
   await made.load(
-    `create or replace table raw.events as from (values ${rows.map((row) => `(${row})`).join()}) as t(n, loaded, happened, u, e)`,
+    'drop table if exists raw.events',
+    `create table raw.events as select * from (values ${values}) as t(n, loaded, happened, u, e)`,
   )
 }

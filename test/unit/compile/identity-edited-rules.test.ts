@@ -1,5 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { failureCode } from '../../../src/report.ts'
+import { ENGINES, type Engine } from '../../support/engines.ts'
 import { type InlineGraph, inlineGraph } from '../../support/inline-graph.ts'
 
 /** What a test may write differently. */
@@ -34,9 +35,9 @@ const FILES = {
 `,
 }
 
-describe('rules that are edited between two runs', () => {
+describe.each(ENGINES)('rules that are edited between two runs, on $title', (engine) => {
   test('a comment, a moved line or a description solves nothing anew', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     await made.run()
     const before = await made.published()
     made.write({
@@ -51,7 +52,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('a value blocked and freed again: only those it joined change ids, and everybody is who they were', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const blocked = await idsAfter(made, {
       identifiers: '{ user_id: {}, email: { block: [info@shop.fr] }, phone: {} }',
@@ -75,7 +76,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('max_fanout lowered and raised again: only those whom it parts change ids, and come back', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const lowered = { identifiers: '{ user_id: {}, email: { max_fanout: 2 }, phone: { max_fanout: 1 } }' }
     const parted = await idsAfter(made, lowered)
@@ -94,7 +95,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('a limit set and dropped again: only those whom it parts change ids, and come back', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const limited = { identifiers: '{ user_id: { limit: 1 }, email: {}, phone: {} }' }
     expect(moved(before, await idsAfter(made, limited))).toEqual([
@@ -110,7 +111,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('a type that joins no more, and again: nobody else changes ids', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const silent = { identifiers: '{ user_id: {}, email: {}, phone: { link: false } }' }
     expect(moved(before, await idsAfter(made, silent))).toEqual([
@@ -123,7 +124,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('a type that is dropped and declared again: its values are gone and back, nobody else changes ids', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const without = {
       identifiers: '{ user_id: {}, email: {} }',
@@ -139,7 +140,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('the order of the identifiers: where it decides nothing, no id changes', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     expect(await idsAfter(made, { identifiers: '{ phone: {}, email: {}, user_id: {} }' })).toEqual(before)
     expect(await idsAfter(made)).toEqual(before)
@@ -147,7 +148,7 @@ describe('rules that are edited between two runs', () => {
 
   test('the order of the identifiers: where it decides what is shared, only those whom it parts change ids', async () => {
     const weakest = { identifiers: '{ email: { max_fanout: 2 }, user_id: {}, phone: {} }' }
-    const made = await shop(weakest)
+    const made = await shop(weakest, engine)
     const before = await idsAfter(made, weakest)
     expect(new Set([before['user_id u1'], before['user_id u2'], before['user_id u3']]).size).toBe(1)
     const after = await idsAfter(made, { identifiers: '{ user_id: {}, email: { max_fanout: 2 }, phone: {} }' })
@@ -156,7 +157,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('a source taken away and named again: its people are gone and back, nobody else changes ids', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const onlyCrm = { sources: CRM }
     const after = await idsAfter(made, onlyCrm)
@@ -172,7 +173,7 @@ describe('rules that are edited between two runs', () => {
 
   test('a normaliser: ids stay where an identifier stays, and the others are back with the old form', async () => {
     const exact = { identifiers: '{ user_id: {}, email: { normalize: exact }, phone: {} }' }
-    const made = await shop(exact)
+    const made = await shop(exact, engine)
     const before = await idsAfter(made, exact)
     expect(before['email Ann@X.fr']).not.toBe(before['email ann@x.fr'])
     const after = await idsAfter(made)
@@ -187,7 +188,7 @@ describe('rules that are edited between two runs', () => {
   })
 
   test('the country of phones: the ids of those who have other identifiers stay', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const abroad = await idsAfter(made, { config: 'defaults: { phone_country: GB }' })
     expect(Object.keys(abroad).filter((name) => name.startsWith('phone'))).toEqual([])
@@ -196,11 +197,10 @@ describe('rules that are edited between two runs', () => {
   })
 })
 
-describe('the guard', () => {
+describe.each(ENGINES)('the guard, on $title', (engine) => {
   const published = async (rules: Rules) => {
-    const made = await shop({
-      identifiers: '{ user_id: {}, email: { block: [info@shop.fr] }, phone: { link: false } }',
-    })
+    const before = { identifiers: '{ user_id: {}, email: { block: [info@shop.fr] }, phone: { link: false } }' }
+    const made = await shop(before, engine)
     await made.run()
     made.write({ 'models/all.yaml': models(rules) })
     return { made, before: await made.published() }
@@ -220,13 +220,13 @@ describe('the guard', () => {
   })
 
   test('max_profile_size holds at the first run, too', async () => {
-    const made = await shop({ guard: 'max_profile_size: 4' })
+    const made = await shop({ guard: 'max_profile_size: 4' }, engine)
     expect((await made.refusal()).diagnostics).toMatchObject([{ code: 'identity/guard' }])
     expect(await made.session.columns({ schema: 'cdp', name: ['customer'] })).toBeUndefined()
   })
 
   test('quarantine: the weakest identifiers of what is too large join nobody, and nobody else is touched', async () => {
-    const made = await shop()
+    const made = await shop({}, engine)
     const before = await idsAfter(made)
     const quarantine = { guard: 'max_profile_size: 4, on_violation: quarantine' }
     const after = await idsAfter(made, quarantine)
@@ -282,7 +282,7 @@ describe('the guard', () => {
   })
 
   test('max_merge_rate says nothing at the first run', async () => {
-    const made = await shop({ guard: 'max_merge_rate: 0%' })
+    const made = await shop({ guard: 'max_merge_rate: 0%' }, engine)
     expect(await made.counts()).toMatchObject({ merged: 0 })
     expect(await made.counts()).toMatchObject({ merged: 0 })
   })
@@ -293,8 +293,8 @@ describe('the guard', () => {
   })
 })
 
-async function shop(rules: Rules = {}): Promise<InlineGraph> {
-  const made = await inlineGraph({ ...filesOf(rules), ...FILES })
+async function shop(rules: Rules, engine: Engine): Promise<InlineGraph> {
+  const made = await inlineGraph({ ...filesOf(rules), ...FILES }, engine)
   onTestFinished(() => made.close())
   return made
 }
@@ -328,7 +328,7 @@ function moved(before: Readonly<Record<string, string>>, after: Readonly<Record<
 
 /** The profiles are those of a warehouse that never knew other rules. */
 async function expectFresh(made: InlineGraph, rules: Rules): Promise<void> {
-  const fresh = await shop(rules)
+  const fresh = await shop(rules, made.engine)
   await fresh.run()
   expect(await made.profiles()).toEqual(await fresh.profiles())
 }

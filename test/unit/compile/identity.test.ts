@@ -4,8 +4,9 @@ import { build } from '../../../src/build.ts'
 import { compileState } from '../../../src/compile/state.ts'
 import { publish } from '../../../src/publish.ts'
 import type { Session } from '../../../src/warehouses/warehouse.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { entity, identifier, project, source } from '../../support/project.ts'
-import { openSmallMemory, realClock, tableOf } from '../../support/warehouse.ts'
+import { realClock, tableOf } from '../../support/warehouse.ts'
 
 const IDS = ['a', 'b', 'c', 'd']
 const people = project({
@@ -18,9 +19,9 @@ const people = project({
   ],
 })
 
-describe('the identity graph', () => {
+describe.each(ENGINES)('the identity graph on $title', (engine) => {
   test('is the connected components of random graphs, and a second build gives the same ids', async () => {
-    const session = await openSmallMemory()
+    const session = await (await engine.start()).open()
     for (let seed = 1; seed <= 12; seed++) {
       const rows = randomRows(seed)
       await load(session, rows)
@@ -34,7 +35,7 @@ describe('the identity graph', () => {
   })
 
   test('needs few rounds for a sorted path, whose diameter is its length', async () => {
-    const session = await openSmallMemory()
+    const session = await (await engine.start()).open()
     const pathRows = Array.from({ length: 2_000 }, (_, i) =>
       i % 2 ? { a: `v${i + 1}`, b: `v${i}` } : { a: `v${i}`, b: `v${i + 1}` },
     )
@@ -46,7 +47,7 @@ describe('the identity graph', () => {
   })
 
   test('keeps the older id when two profiles merge, and records the alias', async () => {
-    const session = await openSmallMemory()
+    const session = await (await engine.start()).open()
     await load(session, [{ a: '1' }, { b: '2' }])
     const before = await profiles(session, 'first')
     await load(session, [{ a: '1' }, { b: '2' }, { a: '1', b: '2' }])
@@ -58,7 +59,7 @@ describe('the identity graph', () => {
   })
 
   test('gives the part with the anchor the id when a profile splits, and the old id back to the other part', async () => {
-    const session = await openSmallMemory()
+    const session = await (await engine.start()).open()
     await load(session, [{ a: '1' }, { b: '2' }])
     const before = await profiles(session, 'first')
     await load(session, [{ a: '1', b: '2' }])
@@ -85,7 +86,7 @@ describe('the identity graph', () => {
         ]),
       ],
     })
-    const session = await openSmallMemory()
+    const session = await (await engine.start()).open()
     const kiosk = ['1', '2', '3'].map((a) => ({ a, b: 'kiosk', d: '10.0.0.1' }))
     await load(session, [...kiosk, { a: '4', b: 'own' }, { a: '5', b: 'own' }, { b: 'kiosk' }])
     const { models } = await build(
@@ -104,7 +105,8 @@ async function load(session: Session, rows: readonly Ids[]) {
   await session.script(
     [
       'create schema if not exists raw',
-      'create or replace table raw.rows (n bigint, a varchar, b varchar, c varchar, d varchar)',
+      'drop table if exists raw.rows',
+      'create table raw.rows (n bigint, a varchar, b varchar, c varchar, d varchar)',
     ].map(plain),
   )
   const columns = [rows.map((_, i) => String(i)), ...IDS.map((id) => rows.map((row) => row[id] ?? null))]

@@ -4,16 +4,18 @@ import { checkWarehouse } from '../../../src/project/check.ts'
 import type { PickBy } from '../../../src/project/project.ts'
 import { jsonSchemas } from '../../../src/project/schema.ts'
 import { STRATEGIES } from '../../../src/project/strategies.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { type Entry, type Survivor, survivorOf, type Value } from '../../support/survivors.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
-describe('where a value came from', () => {
+describe.each(ENGINES)('where a value came from, on $title', (engine) => {
   let made: Inline
 
   beforeAll(async () => {
-    made = await inline({
-      'models/all.yaml': `
+    made = await inline(
+      {
+        'models/all.yaml': `
 sources:
   crm: { file: crm.csv, key: id, updated_at: changed, identifiers: { email: email } }
   shop: { file: shop.csv, key: id, updated_at: changed, identifiers: { email: email } }
@@ -31,15 +33,17 @@ traits:
 segments:
   from_shop: { where: name__source = shop }
 `,
-      'crm.csv': `id,email,name,city,opt_in,tag,changed
+        'crm.csv': `id,email,name,city,opt_in,tag,changed
 1,ann@x.fr,Ann,,false,b,2026-01-01
 2,bob@x.fr,Bob,Lyon,,2,2026-01-02
 `,
-      'shop.csv': `id,email,name,city,agreed,tag,changed
+        'shop.csv': `id,email,name,city,agreed,tag,changed
 1,ann@x.fr,Anna,Paris,true,a,2026-01-03
 2,eve@x.fr,,,,,2026-01-03
 `,
-    })
+      },
+      engine,
+    )
     await made.run()
   })
   afterAll(() => made.close())
@@ -98,11 +102,11 @@ test('the JSON Schema tells every strategy on a line of its own', () => {
   expect(STRATEGIES.filter((by) => !lines.some((line) => line.startsWith(`${by}: `)))).toEqual([])
 })
 
-describe('whatever the order of the rows', () => {
+describe.each(ENGINES)('whatever the order of the rows, on $title', (engine) => {
   let made: Inline
 
   beforeAll(async () => {
-    made = await inline({ 'models/all.yaml': MODELS, ...files([]) })
+    made = await inline({ 'models/all.yaml': MODELS, ...files([]) }, engine)
   })
   afterAll(() => made.close())
 

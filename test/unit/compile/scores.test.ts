@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Dice, diceOf } from '../../support/dice.ts'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { cellOf, type Order, rfmOf, weightedOf, worthOf } from '../../support/score-oracle.ts'
 import { tableOf } from '../../support/warehouse.ts'
@@ -76,11 +77,11 @@ function filesOf(people: readonly string[], orders: readonly Order[]): Record<st
   }
 }
 
-describe('scores', () => {
+describe.each(ENGINES)('scores, on $title', (engine) => {
   let made: Inline
 
   beforeAll(async () => {
-    made = await inline({ 'models/all.yaml': MODELS, ...filesOf(['p0@x.fr'], []) })
+    made = await inline({ 'models/all.yaml': MODELS, ...filesOf(['p0@x.fr'], []) }, engine)
   })
   afterAll(() => made.close())
 
@@ -147,9 +148,10 @@ describe('scores', () => {
   })
 })
 
-test('scores are used wherever traits are', async () => {
-  const made = await inline({
-    'models/all.yaml': `
+test.each(ENGINES)('scores are used wherever traits are, on $title', async (engine) => {
+  const made = await inline(
+    {
+      'models/all.yaml': `
 sources:
   rates: { file: rates.csv, category: product, key: currency, columns: { rate: { type: float } } }
   orders:
@@ -177,13 +179,15 @@ segments:
   first: { of: customer, where: rank > 0, limit: { rows: 1, by: rank desc } }
   tagged: { of: customer, where: rfm__cell = best or customer.rfm__monetary > 1 }
 `,
-    'rates.csv': 'currency,rate\nEUR,1\nYEN,0.01\n',
-    'orders.csv': `id,email,address,currency,amount,at
+      'rates.csv': 'currency,rate\nEUR,1\nYEN,0.01\n',
+      'orders.csv': `id,email,address,currency,amount,at
 1,a@x.fr,here,EUR,50,2026-02-28T12:00:00Z
 2,b@x.fr,here,YEN,4000,2026-01-01T12:00:00Z
 3,c@x.fr,,EUR,45,2026-02-27T12:00:00Z
 `,
-  })
+    },
+    engine,
+  )
   onTestFinished(made.close)
   await made.run()
   const of = (view: string, columns: readonly string[]) =>

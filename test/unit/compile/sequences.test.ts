@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noThenProperty: `then:` is a word of the language
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
@@ -102,60 +103,68 @@ function yamlOf([first, ...rest]: readonly Step[]): object {
   }
 }
 
-let shop: Inline
+describe.each(ENGINES)('on $title', (engine) => {
+  let shop: Inline
 
-beforeAll(async () => {
-  const csv = (name: string) =>
-    [
-      'id,person,kind,at',
-      ...rows.flatMap(({ source, who, kind: what, at }, index) =>
-        source === name ? [`${index},${who},${what},${new Date(at).toISOString()}`] : [],
-      ),
-    ].join('\n')
-  const segments = Object.fromEntries(
-    sequences.flatMap((one, index) => [
-      [`s${index}`, { where: yamlOf(one) }],
-      [`n${index}`, { where: { not: yamlOf(one) } }],
-    ]),
-  )
-  const source = (name: string) => ({ file: `${name}.csv`, key: 'id', at: 'at', identifiers: { user_id: 'person' } })
-  shop = await inline({
-    'models/all.yaml': JSON.stringify({
-      sources: { visits: source('visits'), orders: source('orders') },
-      entities: { customer: { identifiers: { user_id: {} } } },
-      segments,
-    }),
-    'visits.csv': csv('visits'),
-    'orders.csv': csv('orders'),
-  })
-  await shop.run()
-})
-
-afterAll(() => shop.close())
-
-test('a sequence holds for exactly those whose rows follow each other so', async () => {
-  const view = (name: string) => ({ schema: 'cdp', name: [name] })
-  const names = new Map(
-    (await tableOf(shop.session, view('customer_identifiers'), ['profile_id', 'value'])).map(([id, who]) => [id, who]),
-  )
-  const members = await tableOf(shop.session, view('segment_membership'), ['segment', 'profile_id'])
-  const got = new Set(members.map(([segment, id]) => `${segment}:${names.get(id ?? null)}`))
-  const people = [...new Set(rows.map(({ who }) => who))]
-  const counts = sequences.map((one, index) => {
-    const wanted = people.filter((who) =>
-      holds(
-        rows.filter((row) => row.who === who),
-        one,
-      ),
+  beforeAll(async () => {
+    const csv = (name: string) =>
+      [
+        'id,person,kind,at',
+        ...rows.flatMap(({ source, who, kind: what, at }, index) =>
+          source === name ? [`${index},${who},${what},${new Date(at).toISOString()}`] : [],
+        ),
+      ].join('\n')
+    const segments = Object.fromEntries(
+      sequences.flatMap((one, index) => [
+        [`s${index}`, { where: yamlOf(one) }],
+        [`n${index}`, { where: { not: yamlOf(one) } }],
+      ]),
     )
-    for (const who of people) {
-      const is = wanted.includes(who)
-      const told = JSON.stringify(yamlOf(one))
-      expect(got.has(`s${index}:${who}`), `${who} in ${told}`).toBe(is)
-      expect(got.has(`n${index}:${who}`), `${who} in not ${told}`).toBe(!is)
-    }
-    return wanted.length
+    const source = (name: string) => ({ file: `${name}.csv`, key: 'id', at: 'at', identifiers: { user_id: 'person' } })
+    shop = await inline(
+      {
+        'models/all.yaml': JSON.stringify({
+          sources: { visits: source('visits'), orders: source('orders') },
+          entities: { customer: { identifiers: { user_id: {} } } },
+          segments,
+        }),
+        'visits.csv': csv('visits'),
+        'orders.csv': csv('orders'),
+      },
+      engine,
+    )
+    await shop.run()
   })
-  // The cases are worth something only where some are in and some are out.
-  expect(counts.filter((count) => count > 0 && count < people.length).length).toBeGreaterThan(SEQUENCES / 2)
+
+  afterAll(() => shop.close())
+
+  test('a sequence holds for exactly those whose rows follow each other so', async () => {
+    const view = (name: string) => ({ schema: 'cdp', name: [name] })
+    const names = new Map(
+      (await tableOf(shop.session, view('customer_identifiers'), ['profile_id', 'value'])).map(([id, who]) => [
+        id,
+        who,
+      ]),
+    )
+    const members = await tableOf(shop.session, view('segment_membership'), ['segment', 'profile_id'])
+    const got = new Set(members.map(([segment, id]) => `${segment}:${names.get(id ?? null)}`))
+    const people = [...new Set(rows.map(({ who }) => who))]
+    const counts = sequences.map((one, index) => {
+      const wanted = people.filter((who) =>
+        holds(
+          rows.filter((row) => row.who === who),
+          one,
+        ),
+      )
+      for (const who of people) {
+        const is = wanted.includes(who)
+        const told = JSON.stringify(yamlOf(one))
+        expect(got.has(`s${index}:${who}`), `${who} in ${told}`).toBe(is)
+        expect(got.has(`n${index}:${who}`), `${who} in not ${told}`).toBe(!is)
+      }
+      return wanted.length
+    })
+    // The cases are worth something only where some are in and some are out.
+    expect(counts.filter((count) => count > 0 && count < people.length).length).toBeGreaterThan(SEQUENCES / 2)
+  })
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
 
@@ -85,12 +86,12 @@ o5,bob@x.fr,,,2025-01-01T00:00:00Z
 `,
 }
 
-describe('profiles', () => {
+describe.each(ENGINES)('profiles on $title', (engine) => {
   let made: Inline
   let people: Map<string, Record<string, string | null>>
 
   beforeAll(async () => {
-    made = await inline(FILES)
+    made = await inline(FILES, engine)
     await made.run()
     people = await profiles(made)
   })

@@ -734,6 +734,24 @@ describe('asynchronous jobs', () => {
     expect(bench.row('k1')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
   })
 
+  test('the rows of a job that failed as a whole are owed and wait with it, until the next run hears what was done', async () => {
+    const bench = new Bench()
+    accepting(bench)
+    const message = 'A job failed: no such field.'
+    const channel = { ...bench.channel, poll: async () => ({ state: 'failed', message }) as const }
+    bench.audience(people(2))
+    const outcome = await bench.run({ channel })
+    expect(outcome).toMatchObject({ status: 'ok', accepted: 0, again: 2 })
+    expect(outcome.diagnostics).toMatchObject([
+      {
+        severity: 'warning',
+        code: 'destination/job-failed',
+        message: expect.stringContaining(`${message} 2 rows of "`),
+      },
+    ])
+    expect(bench.row('k1')).toMatchObject({ state: 'submitted', job_id: 'job-1' })
+  })
+
   test('the rows of a lost job are unknown', async () => {
     const bench = new Bench()
     accepting(bench)

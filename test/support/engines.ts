@@ -1,14 +1,14 @@
 import { from, type Sql, sql } from '../../src/sql/sql.ts'
-import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { connectTo } from '../support/postgres.ts'
+import { connectTo } from './postgres.ts'
+import { openSmallMemory } from './warehouse.ts'
 
 /** How a kind of warehouse is opened, and how tests set its clock and look into tables. */
 export interface Engine {
   readonly type: 'duckdb' | 'postgres'
   readonly title: string
-  /** A warehouse of this test alone; `open` gives a session on it. */
-  start(): Promise<{ open(): Promise<Session>; stop(): Promise<void> }>
+  /** A warehouse of this test alone. */
+  start(): Promise<Started>
   /** Makes what `setClock` needs. */
   createClock(schema: string): readonly Sql[]
   /** From now on `clockOf(schema)()` gives this time. */
@@ -17,12 +17,19 @@ export interface Engine {
   readonly rowsAsJson: Sql
 }
 
+export interface Started {
+  /** Its options as a project writes them. */
+  readonly target: string
+  /** A session on it; relative paths start at `directory`, by default where the tests run. */
+  open(directory?: string): Promise<Session>
+  stop(): Promise<void>
+}
+
 export const DUCKDB: Engine = {
   type: 'duckdb',
   title: 'DuckDB',
   async start() {
-    const open = () => duckdb.connect({ path: ':memory:', threads: 1 }, { directory: process.cwd(), mode: 'write' })
-    return { open, stop: async () => undefined }
+    return { target: '{ type: duckdb, path: ":memory:" }', open: openSmallMemory, stop: async () => undefined }
   },
   createClock: () => [],
   setClock: (schema, time) => sql`create or replace macro ${clockOf(schema)}() as ${time}`,
@@ -34,10 +41,12 @@ export const POSTGRES: Engine = {
   title: 'Postgres',
   async start() {
     // Processes that contend know this engine, and not the runner of the tests.
-    const { sharedPostgres } = await import('../support/shared-postgres.ts')
+    const { sharedPostgres } = await import('./shared-postgres.ts')
     const server = await sharedPostgres()
     const database = await server.database()
-    return { open: () => connectTo(database), stop: async () => undefined }
+    const { host, user } = database
+    const target = `{ type: postgres, host: ${host}, database: ${database.database}, user: ${user} }`
+    return { target, open: () => connectTo(database), stop: async () => undefined }
   },
   createClock: (schema) => [
     sql`create table ${timeOf(schema)} as select timestamptz 'epoch' as at`,
