@@ -20,7 +20,7 @@ select max(m.counted) as counted
 from "_cdp"."trait_mark" as m
 cross join "_cdp"."b0_clock" as clock
 where m.entity = 'customer' and m.source = 'visits'
-  and m.made_by = '669959708f6988be'
+  and m.made_by = 'fa179da1532b05ab'
   and m.shape = $shape_customer_visits
   and m.settled = cast($after_customer_visits as timestamptz)
   and m.counted <= clock.now
@@ -158,21 +158,21 @@ select
   (array_agg("s"."page" order by
     s.cdp_time desc nulls last,
     cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof("s"."page") as text) in ('text', 'character varying', 'character')) then cast("s"."page"
-      as text) end collate "C" desc nulls last,
+    case when pg_typeof("s"."page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."page" as text) end
+      collate "C" desc nulls last,
     "s"."page" desc nulls last
   ) filter (where "s"."page" is not null))[1] as "last_page",
   (array_agg(s.cdp_time order by
     s.cdp_time desc nulls last,
     cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof(s.cdp_time) as text) in ('text', 'character varying', 'character')) then cast(s.cdp_time
-      as text) end collate "C" desc nulls last,
+    case when pg_typeof(s.cdp_time) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(s.cdp_time as text) end
+      collate "C" desc nulls last,
     s.cdp_time desc nulls last
   ) filter (where s.cdp_time is not null and ("s"."page" is not null)))[1] as "last_page__part_2",
   (array_agg(coalesce(s.cdp_key, '') order by
     s.cdp_time desc nulls last,
     cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof(coalesce(s.cdp_key, '')) as text) in ('text', 'character varying', 'character')) then
+    case when pg_typeof(coalesce(s.cdp_key, '')) = any(cast('{text,varchar,bpchar}' as regtype[])) then
       cast(coalesce(s.cdp_key, '') as text) end collate "C" desc nulls last,
     coalesce(s.cdp_key, '') desc nulls last
   ) filter (where (coalesce(s.cdp_key, '')) is not null and ("s"."page" is not null)))[1] as "last_page__part_3",
@@ -328,21 +328,21 @@ with
     (array_agg("s"."page" order by
       s.cdp_time desc nulls last,
       cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."page") as text) in ('text', 'character varying', 'character')) then cast("s"."page"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."page" as text)
+        end collate "C" desc nulls last,
       "s"."page" desc nulls last
     ) filter (where "s"."page" is not null))[1] as "last_page",
     (array_agg(s.cdp_time order by
       s.cdp_time desc nulls last,
       cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof(s.cdp_time) as text) in ('text', 'character varying', 'character')) then cast(s.cdp_time
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof(s.cdp_time) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(s.cdp_time as text)
+        end collate "C" desc nulls last,
       s.cdp_time desc nulls last
     ) filter (where s.cdp_time is not null and ("s"."page" is not null)))[1] as "last_page__part_2",
     (array_agg(coalesce(s.cdp_key, '') order by
       s.cdp_time desc nulls last,
       cast(coalesce(s.cdp_key, '') as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof(coalesce(s.cdp_key, '')) as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof(coalesce(s.cdp_key, '')) = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast(coalesce(s.cdp_key, '') as text) end collate "C" desc nulls last,
       coalesce(s.cdp_key, '') desc nulls last
     ) filter (where (coalesce(s.cdp_key, '')) is not null and ("s"."page" is not null)))[1] as "last_page__part_3",
@@ -392,21 +392,21 @@ select
   (array_agg("t"."last_page" order by
     "t"."last_page__part_2" desc nulls last,
     cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof("t"."last_page") as text) in ('text', 'character varying', 'character')) then
-      cast("t"."last_page" as text) end collate "C" desc nulls last,
+    case when pg_typeof("t"."last_page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("t"."last_page" as
+      text) end collate "C" desc nulls last,
     "t"."last_page" desc nulls last
   ) filter (where "t"."last_page" is not null))[1] as "last_page",
   (array_agg("t"."last_page__part_2" order by
     "t"."last_page__part_2" desc nulls last,
     cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof("t"."last_page__part_2") as text) in ('text', 'character varying', 'character')) then
+    case when pg_typeof("t"."last_page__part_2") = any(cast('{text,varchar,bpchar}' as regtype[])) then
       cast("t"."last_page__part_2" as text) end collate "C" desc nulls last,
     "t"."last_page__part_2" desc nulls last
   ) filter (where "t"."last_page__part_2" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_2",
   (array_agg("t"."last_page__part_3" order by
     "t"."last_page__part_2" desc nulls last,
     cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-    case when (cast(pg_typeof("t"."last_page__part_3") as text) in ('text', 'character varying', 'character')) then
+    case when pg_typeof("t"."last_page__part_3") = any(cast('{text,varchar,bpchar}' as regtype[])) then
       cast("t"."last_page__part_3" as text) end collate "C" desc nulls last,
     "t"."last_page__part_3" desc nulls last
   ) filter (where "t"."last_page__part_3" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_3",
@@ -463,21 +463,21 @@ with
     (array_agg("t"."last_page" order by
       "t"."last_page__part_2" desc nulls last,
       cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("t"."last_page") as text) in ('text', 'character varying', 'character')) then
-        cast("t"."last_page" as text) end collate "C" desc nulls last,
+      case when pg_typeof("t"."last_page") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("t"."last_page"
+        as text) end collate "C" desc nulls last,
       "t"."last_page" desc nulls last
     ) filter (where "t"."last_page" is not null))[1] as "last_page",
     (array_agg("t"."last_page__part_2" order by
       "t"."last_page__part_2" desc nulls last,
       cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("t"."last_page__part_2") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("t"."last_page__part_2") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("t"."last_page__part_2" as text) end collate "C" desc nulls last,
       "t"."last_page__part_2" desc nulls last
     ) filter (where "t"."last_page__part_2" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_2",
     (array_agg("t"."last_page__part_3" order by
       "t"."last_page__part_2" desc nulls last,
       cast("t"."last_page__part_3" as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("t"."last_page__part_3") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("t"."last_page__part_3") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("t"."last_page__part_3" as text) end collate "C" desc nulls last,
       "t"."last_page__part_3" desc nulls last
     ) filter (where "t"."last_page__part_3" is not null and ("t"."last_page" is not null)))[1] as "last_page__part_3",
@@ -752,16 +752,16 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'user_id' then value end) filter (where (case when type =
         'user_id' then value end) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_user_id",
     array(
       select item
       from unnest(array_agg(distinct case when type = 'email' then value end) filter (where (case when type = 'email'
         then value end) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_email"
   from "every_identifier"
@@ -804,7 +804,7 @@ delete from "_cdp"."trait_mark" where entity = 'customer';
 -- publish customer parts of visits: up to where this build added up, and by what
 insert into "_cdp"."trait_mark" (entity, source, made_by, shape, settled, counted, build)
 select
-  'customer', 'visits', '669959708f6988be',
+  'customer', 'visits', 'fa179da1532b05ab',
   $shape_customer_visits, cast($settled_customer_visits as timestamptz),
   clock.now, cast($build as bigint)
 from "_cdp"."b0_clock" as clock;

@@ -178,8 +178,8 @@ nullif("p"."points", 0) > 5
   select item
   from unnest(array["p"."points", 10]) as item
   where item is not null
-  order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-    text) end collate "C" desc,
+  order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+    collate "C" desc,
     item desc
   limit 1
 )
@@ -576,17 +576,11 @@ not "s"."did_71fc17b6"
 "s"."did_b6fd575a"
 
 -- { did: orders, sum: amount, at_least: 100 }
-"did_d5a7f8d6": coalesce(
-  coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-    double precision) / power(cast(10 as double precision), 6)), 0) >= 100, false
-)
+"did_d5a7f8d6": coalesce(coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) >= 100, false)
 "s"."did_d5a7f8d6"
 
 -- { did: orders, sum: amount, at_most: 0 }
-"did_26a1dfcd": coalesce(
-  coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-    double precision) / power(cast(10 as double precision), 6)), 0) <= 0, false
-)
+"did_26a1dfcd": coalesce(coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) <= 0, false)
 "s"."did_26a1dfcd"
 
 -- { did: orders, avg: amount, at_least: 40 }

@@ -788,16 +788,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1123,16 +1123,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1637,16 +1637,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -1712,16 +1712,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)
@@ -2045,16 +2045,16 @@ with
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) > c.denied_at, (
     select item
     from unnest(array["c"."granted_at", "v1"."granted_at"]) as item
     where item is not null
-    order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-      text) end collate "C" desc,
+    order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+      collate "C" desc,
       item desc
     limit 1
   ) is not null)

@@ -144,8 +144,8 @@ with
       select item
       from unnest(array[s.known, 365]) as item
       where item is not null
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C" desc,
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C" desc,
         item desc
       limit 1
     ), 0))
@@ -156,24 +156,24 @@ with
             select item
             from unnest(array[s.active, 30]) as item
             where item is not null
-            order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then
-              cast(item as text) end collate "C" desc,
+            order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text)
+              end collate "C" desc,
               item desc
             limit 1
           ) as double precision) / nullif((
             select item
             from unnest(array[s.known, 30]) as item
             where item is not null
-            order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then
-              cast(item as text) end collate "C" desc,
+            order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text)
+              end collate "C" desc,
               item desc
             limit 1
           ), 0))),
           -700
         ]) as item
         where item is not null
-        order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item
-          as text) end collate "C" desc,
+        order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+          collate "C" desc,
           item desc
         limit 1
       ))) * power(cast(10 as double precision), 2) as text) as numeric)) as double precision) / power(cast(10 as double

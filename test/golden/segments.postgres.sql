@@ -56,11 +56,11 @@ with
     row_number() over (
       partition by coalesce("p"."offers.side" < 0.8, false), "p"."region",
         case when "p"."region" is null then p.profile_id end
-      order by case when (cast(pg_typeof("p"."spent") as text) in ('text', 'character varying', 'character')) then
-        cast("p"."spent" as text) end collate "C" desc nulls last,
+      order by case when pg_typeof("p"."spent") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."spent"
+        as text) end collate "C" desc nulls last,
         "p"."spent" desc nulls last,
-        case when (cast(pg_typeof("p"."region") as text) in ('text', 'character varying', 'character')) then
-          cast("p"."region" as text) end collate "C" nulls last,
+        case when pg_typeof("p"."region") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."region" as
+          text) end collate "C" nulls last,
         "p"."region" nulls last, p.profile_id
     ) as "offers.rank",
     row_number() over (

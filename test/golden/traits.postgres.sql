@@ -133,30 +133,30 @@ with
     (array_agg("s"."cdp_email_valid" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."cdp_email_valid") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("s"."cdp_email_valid") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("s"."cdp_email_valid" as text) end collate "C" desc nulls last,
       "s"."cdp_email_valid" desc nulls last
     ) filter (where "s"."cdp_email_valid" is not null))[1] as "email",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "by_priority",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "most_recent",
     max(s.cdp_time) filter (where "s"."name" is not null) as "most_recent__at",
     (array_agg("s"."name" order by
       s.cdp_time nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" nulls last,
       "s"."name" nulls last
     ) filter (where "s"."name" is not null))[1] as "earliest",
     min(s.cdp_time) filter (where "s"."name" is not null) as "earliest__at",
@@ -165,17 +165,16 @@ with
       length(cast("s"."name" as text)) desc nulls last,
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "longest",
     coalesce(
       min("s"."name") filter (
-        where not (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character'))
+        where not (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
       ),
       (array_agg("s"."name" order by cast("s"."name" as text) collate "C") filter (
-        where "s"."name" is not null and ((cast(pg_typeof("s"."name") as text) in ('text', 'character varying',
-          'character')))
+        where "s"."name" is not null and (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
       ))[1]
     ) as "smallest",
     bool_or(cast("s"."vip" as boolean)) as "any_true",
@@ -183,15 +182,15 @@ with
       select item
       from unnest(array_agg(distinct nullif(cast("s"."name" as text), '')) filter (where (nullif(cast("s"."name" as
         text), '')) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_names",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "traced"
   from "contacts_attributed" as s
@@ -348,30 +347,30 @@ with
     (array_agg("s"."cdp_email_valid" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."cdp_email_valid") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("s"."cdp_email_valid") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("s"."cdp_email_valid" as text) end collate "C" desc nulls last,
       "s"."cdp_email_valid" desc nulls last
     ) filter (where "s"."cdp_email_valid" is not null))[1] as "email",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "by_priority",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "most_recent",
     max(s.cdp_time) filter (where "s"."name" is not null) as "most_recent__at",
     (array_agg("s"."name" order by
       s.cdp_time nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" nulls last,
       "s"."name" nulls last
     ) filter (where "s"."name" is not null))[1] as "earliest",
     min(s.cdp_time) filter (where "s"."name" is not null) as "earliest__at",
@@ -380,32 +379,31 @@ with
       length(cast("s"."name" as text)) desc nulls last,
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "longest",
     coalesce(
       min("s"."name") filter (
-        where not (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character'))
+        where not (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
       ),
       (array_agg("s"."name" order by cast("s"."name" as text) collate "C") filter (
-        where "s"."name" is not null and ((cast(pg_typeof("s"."name") as text) in ('text', 'character varying',
-          'character')))
+        where "s"."name" is not null and (pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])))
       ))[1]
     ) as "smallest",
     array(
       select item
       from unnest(array_agg(distinct nullif(cast("s"."name" as text), '')) filter (where (nullif(cast("s"."name" as
         text), '')) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_names",
     (array_agg("s"."name" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."name") as text) in ('text', 'character varying', 'character')) then cast("s"."name"
-        as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."name") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."name" as text)
+        end collate "C" desc nulls last,
       "s"."name" desc nulls last
     ) filter (where "s"."name" is not null))[1] as "traced"
   from "shop_attributed" as s
@@ -566,8 +564,7 @@ with
     s.cdp_profile,
     count(*) as "order_count",
     count(distinct "s"."status") as "statuses",
-    (cast(round(cast(cast((sum("s"."amount") filter (where ("s"."status" = 'paid'))) * power(cast(10 as double
-      precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as "revenue",
+    round(cast(sum("s"."amount") filter (where ("s"."status" = 'paid')) as numeric), 6) as "revenue",
     (cast(round(cast(cast((cast(sum("s"."amount") as double precision) / nullif(count("s"."amount"), 0)) * power(cast(10
       as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as
       "mean",
@@ -594,8 +591,8 @@ with
         select unnest(array_agg("s"."status") filter (where "s"."status" is not null)) as item, 1 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when (cast(pg_typeof(item) as text) in ('text', 'character varying',
-        'character')) then cast(item as text) end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "usual",
@@ -606,31 +603,31 @@ with
     (array_agg("s"."status" order by
       s.cdp_time nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
-      case when (cast(pg_typeof("s"."status") as text) in ('text', 'character varying', 'character')) then
-        cast("s"."status" as text) end collate "C" nulls last,
+      case when pg_typeof("s"."status") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."status" as
+        text) end collate "C" nulls last,
       "s"."status" nulls last
     ) filter (where "s"."status" is not null))[1] as "opening",
     (array_agg("s"."amount" order by
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."amount") as text) in ('text', 'character varying', 'character')) then
-        cast("s"."amount" as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."amount") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."amount" as
+        text) end collate "C" desc nulls last,
       "s"."amount" desc nulls last
     ) filter (where "s"."amount" is not null))[1] as "closing",
     (array_agg("s"."status" order by
       "s"."amount" desc nulls last,
       s.cdp_time nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
-      case when (cast(pg_typeof("s"."status") as text) in ('text', 'character varying', 'character')) then
-        cast("s"."status" as text) end collate "C" nulls last,
+      case when pg_typeof("s"."status") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."status" as
+        text) end collate "C" nulls last,
       "s"."status" nulls last
     ) filter (where "s"."status" is not null and ("s"."amount" is not null)))[1] as "dearest",
     (array_agg("s"."order_id" order by
       (cast("s"."amount" as double precision) / nullif(2, 0)) desc nulls last,
       s.cdp_time desc nulls last,
       cast(s.cdp_key as text) collate "C" desc nulls last,
-      case when (cast(pg_typeof("s"."order_id") as text) in ('text', 'character varying', 'character')) then
-        cast("s"."order_id" as text) end collate "C" desc nulls last,
+      case when pg_typeof("s"."order_id") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("s"."order_id" as
+        text) end collate "C" desc nulls last,
       "s"."order_id" desc nulls last
     ) filter (
       where "s"."order_id" is not null and ((cast("s"."amount" as double precision) / nullif(2, 0)) is not null)
@@ -740,13 +737,11 @@ with
     (count(*) filter (where s.cdp_time <= "clock"."now") > 0) as "streak",
     (count(*) filter (where ("s"."status" = 'paid') and s.cdp_time <= "clock"."now") > 0) as "paid_streak",
     (count(*) filter (where ("s"."amount" > 0) and s.cdp_time <= "clock"."now") > 0) as "longest_streak",
-    coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-      double precision) / power(cast(10 as double precision), 6)), 0) as "best_month",
+    coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) as "best_month",
     count(*) as "worst_month",
     case
       when (count(*) filter (where ("s"."status" = 'paid')) > 0)
-      then coalesce((cast(round(cast(cast((sum("s"."amount") filter (where ("s"."status" = 'paid'))) * power(cast(10 as
-        double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)), 0)
+      then coalesce(round(cast(sum("s"."amount") filter (where ("s"."status" = 'paid')) as numeric), 6), 0)
     end as "usual_month",
     max("s"."amount") as "middle_month"
   from "orders_local" as s
@@ -825,8 +820,7 @@ with
   select
     s.cdp_profile_id as profile_id,
     cast(extract(year from s.cdp_local) * 4 + extract(quarter from s.cdp_local) as bigint) as cdp_period,
-    coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-      double precision) / power(cast(10 as double precision), 6)), 0) as "last_quarter"
+    coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) as "last_quarter"
   from "orders_local" as s
   cross join "_cdp"."b0_clock" as clock
   where s.cdp_profile_id is not null and s.cdp_local is not null
@@ -838,7 +832,7 @@ with
     e.profile_id,
     (array_agg("e"."last_quarter" order by
       e.cdp_period desc nulls last,
-      case when (cast(pg_typeof("e"."last_quarter") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("e"."last_quarter") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("e"."last_quarter" as text) end collate "C" desc nulls last,
       "e"."last_quarter" desc nulls last
     ) filter (where "e"."last_quarter" is not null))[1] as "last_quarter"
@@ -1061,14 +1055,13 @@ with
         select item
         from unnest(array_agg(distinct cast("s"."sku" as text)) filter (where cast("s"."sku" as text) is not null)) as
           item
-        order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item
-          as text) end collate "C",
+        order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+          collate "C",
           item
         limit 2
       )
     end as "skus",
-    (cast(round(cast(cast(sum("s"."quantity") * power(cast(10 as double precision), 6) as text) as numeric)) as double
-      precision) / power(cast(10 as double precision), 6)) as "pieces",
+    cast(sum("s"."quantity") as bigint) as "pieces",
     (
       select item
       from (
@@ -1076,21 +1069,20 @@ with
           tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when (cast(pg_typeof(item) as text) in ('text', 'character varying',
-        'character')) then cast(item as text) end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "top_category",
     (cast(round(cast(cast((cast(count(*) filter (where ("products"."category" = 'drinks' and "orders"."status" =
       'paid')) as double precision) / nullif(count(*), 0)) * power(cast(10 as double precision), 6) as text) as
       numeric)) as double precision) / power(cast(10 as double precision), 6)) as "drinks_share",
-    (cast(round(cast(cast((sum("s"."quantity" * "products"."price") filter (where ("orders"."amount" >= 10))) *
-      power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
-      precision), 6)) as "item_value",
+    round(cast(sum("s"."quantity" * "products"."price") filter (where ("orders"."amount" >= 10)) as numeric), 6) as
+      "item_value",
     (array_agg("products"."category" order by
       "products"."price" desc nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
-      case when (cast(pg_typeof("products"."category") as text) in ('text', 'character varying', 'character')) then
+      case when pg_typeof("products"."category") = any(cast('{text,varchar,bpchar}' as regtype[])) then
         cast("products"."category" as text) end collate "C" nulls last,
       "products"."category" nulls last
     ) filter (where "products"."category" is not null and ("products"."price" is not null)))[1] as "dearest_kind",
@@ -1101,8 +1093,8 @@ with
           item, 1 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when (cast(pg_typeof(item) as text) in ('text', 'character varying',
-        'character')) then cast(item as text) end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "top_brand",
@@ -1113,8 +1105,8 @@ with
         from unnest(array_agg(distinct case when ("products__brands"."name" <> 'Lune') then
           cast("products__brands"."name" as text) end) filter (where (case when ("products__brands"."name" <> 'Lune')
           then cast("products__brands"."name" as text) end) is not null)) as item
-        order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item
-          as text) end collate "C",
+        order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+          collate "C",
           item
         limit 100
       )
@@ -1219,8 +1211,8 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'email' then value end) filter (where (case when type = 'email'
         then value end) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_email"
   from "every_identifier"
@@ -1238,8 +1230,8 @@ with
       select item
       from unnest(array["from_contacts"."most_recent__at", "from_shop"."most_recent__at"]) as item
       where item is not null
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C" desc,
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C" desc,
         item desc
       limit 1
     )
@@ -1251,8 +1243,8 @@ with
       select item
       from unnest(array["from_contacts"."earliest__at", "from_shop"."earliest__at"]) as item
       where item is not null
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 1
     )
@@ -1268,8 +1260,8 @@ with
         select unnest("from_shop"."commonest") as item, 2 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when (cast(pg_typeof(item) as text) in ('text', 'character varying',
-        'character')) then cast(item as text) end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "commonest",
@@ -1280,8 +1272,8 @@ with
         length(cast("from_shop"."longest" as text))
       ]) as item
       where item is not null
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C" desc,
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C" desc,
         item desc
       limit 1
     )
@@ -1292,8 +1284,8 @@ with
       select item
       from unnest(array["from_contacts"."smallest", "from_shop"."smallest"]) as item
       where item is not null
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 1
     ) as "smallest",
@@ -1476,8 +1468,7 @@ with
 select
   p.cdp_group as profile_id,
   count(*) as "size",
-  (cast(round(cast(cast(sum("p"."revenue") * power(cast(10 as double precision), 6) as text) as numeric)) as double
-    precision) / power(cast(10 as double precision), 6)) as "spent",
+  round(cast(sum("p"."revenue") as numeric), 6) as "spent",
   (cast(round(cast(cast((percentile_cont(0.5) within group (
     order by cast("p"."mean" as double precision)
   )) * power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
@@ -1489,8 +1480,8 @@ select
     "p"."revenue" desc nulls last,
     p.first_seen_at nulls last,
     p.profile_id nulls last,
-    case when (cast(pg_typeof("p"."email") as text) in ('text', 'character varying', 'character')) then cast("p"."email"
-      as text) end collate "C" nulls last,
+    case when pg_typeof("p"."email") = any(cast('{text,varchar,bpchar}' as regtype[])) then cast("p"."email" as text)
+      end collate "C" nulls last,
     "p"."email" nulls last
   ) filter (where "p"."email" is not null and ("p"."revenue" is not null)))[1] as "biggest",
   case
@@ -1499,8 +1490,8 @@ select
       select item
       from unnest(array_agg(distinct cast("p"."tier" as text)) filter (where cast("p"."tier" as text) is not null)) as
         item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
       limit 100
     )
@@ -1568,8 +1559,8 @@ with
       select item
       from unnest(array_agg(distinct case when type = 'address_key' then value end) filter (where (case when type =
         'address_key' then value end) is not null)) as item
-      order by case when (cast(pg_typeof(item) as text) in ('text', 'character varying', 'character')) then cast(item as
-        text) end collate "C",
+      order by case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then cast(item as text) end
+        collate "C",
         item
     ) as "all_address_key"
   from "every_identifier"

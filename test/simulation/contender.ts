@@ -7,9 +7,9 @@ import type { SyncJob, SyncOutcome } from '../../src/sync/job.ts'
 import { Pace } from '../../src/sync/pace.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import type { Clock } from '../../src/world.ts'
+import { POSTGRES_NOW } from '../support/engines.ts'
 import { connectTo } from '../support/postgres.ts'
 import { type Ask, CONTEST, CONTESTED, type Contest, type Ended, type Sent } from './contest.ts'
-import { POSTGRES_NOW } from '../support/engines.ts'
 import { SqlPlace } from './sql-place.ts'
 
 // A process that sends one sync whenever it is asked to. Nothing in it is made for tests but the place of the rows and

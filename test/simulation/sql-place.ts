@@ -13,8 +13,8 @@ import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { LedgerOf } from '../../src/sync/statements.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { entity, identifier, source } from '../support/project.ts'
 import { clockOf, type Engine } from '../support/engines.ts'
+import { entity, identifier, source } from '../support/project.ts'
 
 /** Types of the fields that tests send; any other is text. */
 const TYPES: Readonly<Record<string, ValueType>> = { n: 'integer', b: 'boolean' }
