@@ -69,6 +69,8 @@ const contextOf = (dialect: Dialect): PrintContext => ({
 /** A warehouse that is asked by its own driver. */
 interface Asked {
   readonly dialect: Dialect
+  /** The type of columns whose texts are compared by code point: that is up to the table where no type is declared. */
+  readonly texts: string
   run(text: string): Promise<void>
   answers(text: string): Promise<readonly (readonly Truth[])[]>
   close(): Promise<void>
@@ -80,6 +82,7 @@ const WAREHOUSES: Readonly<Record<string, () => Promise<Asked>>> = {
     const connection = await duckdb.connect()
     return {
       dialect: duckdbDialect,
+      texts: 'varchar',
       run: async (text) => void (await connection.run(text)),
       answers: async (text) => (await connection.runAndReadAll(text)).getRows() as Truth[][],
       close: async () => duckdb.closeSync(),
@@ -91,6 +94,7 @@ const WAREHOUSES: Readonly<Record<string, () => Promise<Asked>>> = {
     await client.connect()
     return {
       dialect: postgresDialect,
+      texts: 'text collate pg_c_utf8',
       run: async (text) => void (await client.query(text)),
       answers: async (text) => (await client.query({ text, rowMode: 'array' })).rows,
       close: () => client.end(),
@@ -103,10 +107,9 @@ describe.each(Object.entries(WAREHOUSES))('on %s', (_, open) => {
 
   beforeAll(async () => {
     place = await open()
-    // Texts of a column that no type is declared of are compared in the order of the column.
     await place.run(`
     set TimeZone = 'UTC';
-    create table it (i integer, n bigint, m bigint, f double precision, s varchar collate "C", t varchar collate "C", l varchar[], k varchar[], b boolean, c boolean,
+    create table it (i integer, n bigint, m bigint, f double precision, s ${place.texts}, t ${place.texts}, l varchar[], k varchar[], b boolean, c boolean,
       "at" timestamptz, seen timestamp, "day" date, born date, did boolean, member boolean, was_member boolean);
     create table clock as select timestamptz '${NOW}' as now;
   `)
