@@ -1,6 +1,7 @@
 import type { Client, QueryConfig } from 'pg'
 import { failure } from '../error.ts'
 import { type Bound, type Part, print, type Quoting, type Sql, type Tokens, type Values } from '../sql/sql.ts'
+import { remedyOf } from './postgres-remedy.ts'
 import { StatementError } from './statement-error.ts'
 
 /** A statement as Postgres gets it. */
@@ -44,7 +45,7 @@ export async function run(connection: Client, { name, text, values }: Printed): 
       count: result.rowCount ?? 0,
     }
   } catch (error) {
-    throw new StatementError(name, text, error)
+    throw new StatementError(name, text, error, remedyOf(error))
   }
 }
 
