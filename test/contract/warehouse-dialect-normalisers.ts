@@ -1,12 +1,12 @@
 import fc from 'fast-check'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect } from 'vitest'
 import { from, id, join, type Sql, sql, type Table } from '../../src/sql/sql.ts'
 import type { Cell } from '../../src/warehouses/warehouse.ts'
 import { normalisers } from '../support/normalisers.ts'
 import type { Columns, DialectBench } from './warehouse-dialect-bench.ts'
 
 export function normaliserCases(bench: DialectBench, texts: fc.Arbitrary<string>): void {
-  const { row, over, t } = bench
+  const { test, row, over, t } = bench
   const table: Table = { schema: 'contract_normalise', name: ['values'] }
   const results: Table = { schema: 'contract_normalise', name: ['results'] }
   const step = (name: string, query: Sql) => ({ statement: { name, reason: 'a test', sql: query } })
