@@ -2,8 +2,8 @@ import { failure } from '../error.ts'
 import type { Dialect, OrderKey, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, type Table, text, unionAll } from '../sql/sql.ts'
 import { call, code, fitting, fullInstant, operand } from './fragments.ts'
+import { THEN } from './pieces.ts'
 import { postgresPattern } from './postgres-pattern.ts'
-import { THEN } from './postgres-statement.ts'
 import {
   cast,
   endsWith,

@@ -1,6 +1,7 @@
 import type { Client, QueryConfig } from 'pg'
 import { failure } from '../error.ts'
-import { type Bound, type Part, print, type Quoting, type Sql, type Tokens, type Values } from '../sql/sql.ts'
+import { type Bound, print, type Quoting, type Sql, type Tokens, type Values } from '../sql/sql.ts'
+import { pieces } from './pieces.ts'
 import { remedyOf } from './postgres-remedy.ts'
 import { StatementError } from './statement-error.ts'
 
@@ -19,9 +20,6 @@ export interface Result {
   /** Rows written; of a query those read. */
   readonly count: number
 }
-
-/** Parts the statements of a member that takes several in Postgres, such as a table that is replaced. */
-export const THEN = ';\n\n'
 
 /** The statements of one bound statement, parameters by number. Throws a bug where a parameter has no value. */
 export function printed({ statement, values, tokens }: Bound, quoting: Quoting): readonly Printed[] {
@@ -69,21 +67,6 @@ function codeOf(error: unknown): string {
 }
 
 const AS_TEXT = { getTypeParser: () => (value: string) => value }
-
-function pieces({ parts }: Sql): readonly Sql[] {
-  const found: Part[][] = [[]]
-  for (const part of parts) {
-    // A separator can only stand in code of ours: users' SQL, names and values are other parts.
-    const texts = part.kind === 'code' && !part.verbatim ? part.text.split(THEN) : undefined
-    if (texts === undefined) found.at(-1)?.push(part)
-    else
-      texts.forEach((text, index) => {
-        if (index > 0) found.push([])
-        found.at(-1)?.push({ kind: 'code', text })
-      })
-  }
-  return found.map((each) => ({ parts: each }))
-}
 
 function printOne(
   given: {

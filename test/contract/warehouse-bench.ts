@@ -9,6 +9,15 @@ export interface Skip {
   readonly why: string
 }
 
+/** Which names a warehouse has for its tables and columns; the contract asks for no others. */
+export interface Names {
+  readonly table: (name: string) => boolean
+  readonly column: (name: string) => boolean
+  readonly schema: string
+}
+
+export const ANY_NAME: Names = { table: () => true, column: () => true, schema: 'My "Schema".x' }
+
 export const SCHEMA = 'contract'
 
 /** A session for the cases at hand, and the few things that they do over and over. */

@@ -1,0 +1,831 @@
+-- known syncs: every sync that ever ran (one row a sync)
+with
+-- every sync that ever ran (one row a sync)
+`found` as (
+  select sync_id as sync, table_suffix as suffix from `_cdp`.`sync`
+),
+-- each as a JSON array
+`written` as (
+  select ('[' || (coalesce(nullif(to_json_string(`f`.`sync`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`suffix`), 'null'), 'null')) || ']') as line
+  from `found` as f
+)
+select string_agg(line, '\n' order by line) as listed
+from `written`
+
+-- log of runs: the newest of them
+with
+-- begin and end of each (one row a run and sync)
+`runs` as (
+  select
+    sync_id as sync, run_id, fence,
+    min(happened_at) as began_at,
+    max(case when event <> 'claimed' then happened_at end) as ended_at,
+    max(case when event <> 'claimed' then event end) as ended_with,
+    max(case when event <> 'claimed' then counts end) as counts,
+    max(case when event <> 'claimed' then detail end) as detail
+  from `_cdp`.`run_event`
+  where (cast(@sync as string) is null or sync_id = cast(@sync as string)) and (cast(cast(@since as string) as
+    timestamp) is null or happened_at >= cast(cast(@since as string) as timestamp))
+  group by sync_id, run_id, fence
+),
+-- the newest of them
+`found` as (
+  select sync, run_id, fence, ended_with as event, began_at, ended_at, counts, detail
+  from runs
+  order by began_at desc, fence desc
+  limit cast(@most as int64)
+),
+-- each as a JSON array
+`written` as (
+  select ('[' || (coalesce(nullif(to_json_string(`f`.`sync`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`run_id`), 'null'), 'null')) || ','
+    || (coalesce(cast(`f`.`fence` as string), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`event`), 'null'), 'null')) || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`began_at` as timestamp)) || '"'), 'null'))
+    || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`ended_at` as timestamp)) || '"'), 'null'))
+    || ',' || (coalesce(nullif(to_json_string(`f`.`counts`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`detail`), 'null'), 'null')) || ']') as line
+  from `found` as f
+)
+select string_agg(line, '\n' order by line) as listed
+from `written`
+
+-- log of answers: rows by run and outcome
+with
+-- rows by run and outcome
+`found` as (
+  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as int64) as rows
+  from `_cdp`.`ack_readers_e2257349`
+  where kind = 'ack' and fence >= cast(@fence as int64)
+  group by run_id, outcome
+),
+-- each as a JSON array
+`written` as (
+  select ('[' || (coalesce(nullif(to_json_string(`f`.`run_id`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`outcome`), 'null'), 'null')) || ','
+    || (coalesce(cast(`f`.`rows` as string), 'null')) || ']') as line
+  from `found` as f
+)
+select string_agg(line, '\n' order by line) as listed
+from `written`
+
+-- log of rows: the newest of those that are asked for
+with
+-- what became of each row last (one row a key)
+`labelled` as (
+  select
+    key_hash, key_json, profile_id, last_run_id, last_fence as fence, first_synced_at, last_synced_at,
+    hold_until, next_retry_at, fail_count as failures, err_code as code, err_message as message,
+    case
+      when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+      when tried_fp is not null then 'refused'
+      when state = 'tomb' then 'removed'
+      else state
+    end as label
+  from `_cdp`.`snap_readers_e2257349`
+),
+-- the newest of those that are asked for
+`found` as (
+  select
+    key_json, profile_id, label, last_run_id, fence, first_synced_at, last_synced_at,
+    hold_until, next_retry_at, failures, code, message
+  from labelled
+  where (cast(@label as string) is null or label = cast(@label as string))
+    and (
+      cast(@profiles as string) is null
+      or profile_id in (select p.profile_id from (
+        select
+          coalesce(json_value(item, '$."profile_id"'), json_query(item, '$."profile_id"')) as `profile_id`
+        from unnest(json_query_array(@profiles)) as item
+      ) as p)
+    )
+  order by fence desc, key_hash
+  limit cast(@most as int64)
+),
+-- each as a JSON array
+`written` as (
+  select ('[' || (coalesce(nullif(to_json_string(`f`.`key_json`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`profile_id`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`label`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`last_run_id`), 'null'), 'null')) || ','
+    || (coalesce(cast(`f`.`fence` as string), 'null')) || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`first_synced_at` as timestamp)) || '"'),
+      'null'))
+    || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`last_synced_at` as timestamp)) || '"'),
+      'null'))
+    || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`hold_until` as timestamp)) || '"'),
+      'null'))
+    || ','
+    || (coalesce(('"' || format_timestamp('%E4Y-%m-%dT%H:%M:%E*SZ', cast(`f`.`next_retry_at` as timestamp)) || '"'),
+      'null'))
+    || ',' || (coalesce(cast(`f`.`failures` as string), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`code`), 'null'), 'null')) || ','
+    || (coalesce(nullif(to_json_string(`f`.`message`), 'null'), 'null')) || ']') as line
+  from `found` as f
+)
+select string_agg(line, '\n' order by line) as listed
+from `written`
+
+-- refused rows: mends
+select
+  countif(not coalesce(err_class, '') = 'compliance' and next_retry_at is not null) as refused,
+  countif(not coalesce(err_class, '') = 'compliance' and next_retry_at is null) as quarantined,
+  countif(coalesce(err_class, '') = 'compliance') as compliance
+from `_cdp`.`snap_readers_e2257349`
+where tried_fp is not null
+
+-- retry: mends
+update `_cdp`.`snap_readers_e2257349`
+set tried_fp = null, fail_count = 0, next_retry_at = null
+where tried_fp is not null
+  and (cast(@compliance as bool) or coalesce(err_class, '') <> 'compliance')
+  and exists (
+    select 1
+    from `_cdp`.`sync`
+    where sync_id = @sync and fence = cast(@fence as int64)
+  )
+
+-- reset: mends
+delete from `_cdp`.`snap_readers_e2257349`
+where state <> 'submitted'
+  and not coalesce(hold_until > current_timestamp(), false)
+  and exists (
+    select 1
+    from `_cdp`.`sync`
+    where sync_id = @sync and fence = cast(@fence as int64)
+  )
+
+-- doubt: mends
+update `_cdp`.`snap_readers_e2257349`
+set state = 'unknown', known = false, fp = cast(null as string), tried_fp = cast(null as string)
+where state not in ('submitted', 'tomb', 'absent') and exists (
+  select 1
+  from `_cdp`.`sync`
+  where sync_id = @sync and fence = cast(@fence as int64)
+)
+
+-- expected: compares
+with
+-- who has asked not to be contacted, or must not be (one row a profile)
+`suppressed` as (
+  select distinct profile_id
+  from `_cdp`.`b0_customer_suppressed`
+  where scope is null
+),
+-- who may not be contacted
+`barred` as (
+  select profile_id, 'suppressed' as reason
+  from `suppressed`
+),
+-- the audience with its keys (one row a profile)
+`keyed` as (
+  select
+    ('{"mail":' || (nullif(to_json_string(`p`.`email`), 'null')) || '}') as key_json,
+    p.profile_id,
+    to_hex(md5(array_to_string([coalesce(('city='
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end)), 'city~')], ''))) as fp,
+    ('{'
+    || (array_to_string([('"city":'
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end))], ','))
+    || '}') as payload,
+    ('{'
+    || (array_to_string([('"city":'
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end))], ','))
+    || '}') as ident
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and not (barred.barred_id is not null)
+    and not (`p`.`email` is null)
+),
+-- keys that one profile alone claims
+`own` as (
+  select key_json
+  from `keyed`
+  group by key_json
+  having count(*) = 1
+)
+select
+  k.key_json, left(to_hex(sha256(k.key_json)), 32) as key_hash,
+  lower(array_to_string([coalesce(coalesce(json_value(k.key_json, '$."mail"'), json_query(k.key_json, '$."mail"')),
+    '')], '')) as match_key,
+  k.profile_id, k.fp, k.payload, k.ident
+from `keyed` as k
+join own on own.key_json = k.key_json
+
+-- found pairs: compares
+with
+-- what was found (one row a key; of several the vendor itself could not say which is meant)
+`once` as (
+  select match_key, min(key_json) as key_json, min(fields) as fields
+  from `_cdp`.`found_readers_e2257349_f0`
+  group by match_key
+)
+select e.key_hash, e.key_json, e.payload, f.fields
+from `_cdp`.`expected_readers_e2257349_f0` as e
+join once as f on f.match_key = e.match_key
+
+-- synced pairs: compares
+with
+-- what was found (one row a key; of several the vendor itself could not say which is meant)
+`once` as (
+  select match_key, min(key_json) as key_json, min(fields) as fields
+  from `_cdp`.`found_readers_e2257349_f0`
+  group by match_key
+)
+select e.key_hash, e.key_json, e.payload, f.fields
+from `_cdp`.`expected_readers_e2257349_f0` as e
+join `_cdp`.`snap_readers_e2257349` as s
+  on s.key_hash = e.key_hash and s.state = 'synced' and s.fp = e.fp
+  and not coalesce(s.hold_until > current_timestamp(), false)
+left join once as f on f.match_key = e.match_key
+
+-- sampled pairs: compares
+select e.key_hash, e.key_json, e.payload, cast(null as string) as fields
+from `_cdp`.`expected_readers_e2257349_f0` as e
+join `_cdp`.`snap_readers_e2257349` as s
+  on s.key_hash = e.key_hash and s.state = 'synced' and s.fp = e.fp
+  and not coalesce(s.hold_until > current_timestamp(), false)
+order by to_hex(md5((e.key_hash || cast(@seed as string)))), e.key_hash
+limit cast(@rows as int64)
+
+-- comparable: compares
+select
+  (select count(*) from `_cdp`.`snap_readers_e2257349` where state = 'synced') as synced,
+  (select count(*) from `_cdp`.`expected_readers_e2257349_f0` as e
+  join `_cdp`.`snap_readers_e2257349` as s
+    on s.key_hash = e.key_hash and s.state = 'synced' and s.fp = e.fp
+    and not coalesce(s.hold_until > current_timestamp(), false)) as comparable
+
+-- adoption: compares
+with
+-- what was found (one row a key; of several the vendor itself could not say which is meant)
+`once` as (
+  select match_key, min(key_json) as key_json, min(fields) as fields
+  from `_cdp`.`found_readers_e2257349_f0`
+  group by match_key
+),
+-- each key that was found, with what the ledger holds (one row a key)
+`told` as (
+  select e.key_hash, j.verdict, coalesce(s.state in ('synced', 'submitted', 'left'), false) as is_known
+  from once as f
+  left join `_cdp`.`expected_readers_e2257349_f0` as e on e.match_key = f.match_key
+  left join `_cdp`.`judged_readers_e2257349_f0` as j on j.key_hash = e.key_hash
+  left join `_cdp`.`snap_readers_e2257349` as s on s.key_hash = coalesce(e.key_hash, left(to_hex(sha256(f.key_json)),
+    32))
+)
+select
+  countif(not is_known and key_hash is not null and verdict = 'equal') as `equal`,
+  countif(not is_known and key_hash is not null and coalesce(verdict, 'differs') <> 'equal') as `differs`,
+  countif(is_known) as `known`,
+  countif(not is_known and key_hash is null) as `strangers`
+from told
+
+-- adopt: compares
+merge into `_cdp`.`snap_readers_e2257349` as known
+using (
+  with
+  -- what was found (one row a key; of several the vendor itself could not say which is meant)
+  `once` as (
+    select match_key, min(key_json) as key_json, min(fields) as fields
+    from `_cdp`.`found_readers_e2257349_f0`
+    group by match_key
+  ),
+  -- what the destination holds (one row a key)
+  `held` as (
+    select
+      e.key_hash, e.key_json, e.profile_id, e.ident,
+      case when j.verdict = 'equal' then e.fp end as fp
+    from `_cdp`.`expected_readers_e2257349_f0` as e
+    join once as f on f.match_key = e.match_key
+    left join `_cdp`.`judged_readers_e2257349_f0` as j on j.key_hash = e.key_hash
+    union all
+    select
+      left(to_hex(sha256(f.key_json)), 32) as key_hash, f.key_json, cast(null as string) as profile_id, cast(null as
+        string) as ident,
+      cast(null as string) as fp
+    from once as f
+    left join `_cdp`.`expected_readers_e2257349_f0` as e on e.match_key = f.match_key
+    where e.match_key is null
+  )
+  select
+    n.key_hash as `key_hash`,
+    n.key_json as `key_json`,
+    coalesce(n.profile_id, s.profile_id) as `profile_id`,
+    'synced' as `state`,
+    true as `known`,
+    case when s.hold_until > current_timestamp() then null else n.fp end as `fp`,
+    coalesce(n.ident, s.ident) as `ident`,
+    s.dest_id as `dest_id`,
+    coalesce(s.rev, 0) as `rev`,
+    cast(@fence as int64) as `last_fence`,
+    cast(@run as string) as `last_run_id`,
+    s.hold_until as `hold_until`,
+    cast(null as string) as `tried_fp`,
+    cast(0 as int64) as `fail_count`,
+    cast(null as timestamp) as `next_retry_at`,
+    cast(null as string) as `err_class`,
+    cast(null as string) as `err_code`,
+    cast(null as string) as `err_message`,
+    cast(null as string) as `job_id`,
+    cast(null as string) as `prior_state`,
+    cast(null as string) as `pending_op`,
+    cast(null as string) as `pending_fp`,
+    cast(null as string) as `pending_tried`,
+    cast(null as int64) as `pending_rev`,
+    cast(null as string) as `pending_ident`,
+    coalesce(s.first_synced_at, current_timestamp()) as `first_synced_at`,
+    current_timestamp() as `last_synced_at`
+  from held as n
+  left join `_cdp`.`snap_readers_e2257349` as s on s.key_hash = n.key_hash
+  where (s.key_hash is null or s.state in ('absent', 'tomb', 'unknown')) and exists (
+    select 1
+    from `_cdp`.`sync`
+    where sync_id = @sync and fence = cast(@fence as int64)
+  )
+) as news
+on news.key_hash = known.key_hash
+when matched then update set
+  `key_json` = `news`.`key_json`,
+  `profile_id` = `news`.`profile_id`,
+  `state` = `news`.`state`,
+  `known` = `news`.`known`,
+  `fp` = `news`.`fp`,
+  `ident` = `news`.`ident`,
+  `dest_id` = `news`.`dest_id`,
+  `rev` = `news`.`rev`,
+  `last_fence` = `news`.`last_fence`,
+  `last_run_id` = `news`.`last_run_id`,
+  `hold_until` = `news`.`hold_until`,
+  `tried_fp` = `news`.`tried_fp`,
+  `fail_count` = `news`.`fail_count`,
+  `next_retry_at` = `news`.`next_retry_at`,
+  `err_class` = `news`.`err_class`,
+  `err_code` = `news`.`err_code`,
+  `err_message` = `news`.`err_message`,
+  `job_id` = `news`.`job_id`,
+  `prior_state` = `news`.`prior_state`,
+  `pending_op` = `news`.`pending_op`,
+  `pending_fp` = `news`.`pending_fp`,
+  `pending_tried` = `news`.`pending_tried`,
+  `pending_rev` = `news`.`pending_rev`,
+  `pending_ident` = `news`.`pending_ident`,
+  `first_synced_at` = `news`.`first_synced_at`,
+  `last_synced_at` = `news`.`last_synced_at`
+when not matched then insert (
+  `key_hash`,
+  `key_json`,
+  `profile_id`,
+  `state`,
+  `known`,
+  `fp`,
+  `ident`,
+  `dest_id`,
+  `rev`,
+  `last_fence`,
+  `last_run_id`,
+  `hold_until`,
+  `tried_fp`,
+  `fail_count`,
+  `next_retry_at`,
+  `err_class`,
+  `err_code`,
+  `err_message`,
+  `job_id`,
+  `prior_state`,
+  `pending_op`,
+  `pending_fp`,
+  `pending_tried`,
+  `pending_rev`,
+  `pending_ident`,
+  `first_synced_at`,
+  `last_synced_at`
+) values (
+  `news`.`key_hash`,
+  `news`.`key_json`,
+  `news`.`profile_id`,
+  `news`.`state`,
+  `news`.`known`,
+  `news`.`fp`,
+  `news`.`ident`,
+  `news`.`dest_id`,
+  `news`.`rev`,
+  `news`.`last_fence`,
+  `news`.`last_run_id`,
+  `news`.`hold_until`,
+  `news`.`tried_fp`,
+  `news`.`fail_count`,
+  `news`.`next_retry_at`,
+  `news`.`err_class`,
+  `news`.`err_code`,
+  `news`.`err_message`,
+  `news`.`job_id`,
+  `news`.`prior_state`,
+  `news`.`pending_op`,
+  `news`.`pending_fp`,
+  `news`.`pending_tried`,
+  `news`.`pending_rev`,
+  `news`.`pending_ident`,
+  `news`.`first_synced_at`,
+  `news`.`last_synced_at`
+)
+
+-- correct: compares
+update `_cdp`.`snap_readers_e2257349`
+set fp = cast(null as string)
+where state = 'synced'
+  and key_hash in (select j.key_hash from `_cdp`.`judged_readers_e2257349_f0` as j where j.verdict <> 'equal')
+  and exists (
+    select 1
+    from `_cdp`.`sync`
+    where sync_id = @sync and fence = cast(@fence as int64)
+  )
+
+-- moves: compares
+with
+-- ids that were merged away → the id in use (one row an alias)
+`aliases` as (
+  select stale.profile_id as alias, used.profile_id
+  from `_cdp`.`customer_profile_ids` as stale
+  join `_cdp`.`customer_profile_ids` as used on used.anchor = stale.merged_into
+),
+-- rows under an old key with the new key of their profile (one row an old key)
+`ranked` as (
+  select
+    s.key_hash as old_hash, e.key_hash, e.key_json, e.profile_id,
+    row_number() over (
+      partition by e.key_hash order by s.last_synced_at desc nulls last, s.last_fence desc, s.key_hash
+    ) as place
+  from `_cdp`.`judged_readers_e2257349_f0` as j
+  join `_cdp`.`snap_readers_e2257349` as s on s.key_hash = j.key_hash
+  left join aliases as a on a.alias = s.profile_id
+  join `_cdp`.`expected_readers_e2257349_f0` as e on e.profile_id = coalesce(a.profile_id, s.profile_id)
+  where s.state not in ('absent', 'tomb', 'submitted')
+)
+select r.old_hash, r.key_hash, r.key_json, r.profile_id
+from ranked as r
+left join `_cdp`.`snap_readers_e2257349` as taken on taken.key_hash = r.key_hash
+where r.place = 1 and taken.key_hash is null
+
+-- move: compares
+merge into `_cdp`.`snap_readers_e2257349` as known
+using (
+  select p.old_hash, p.key_hash, p.key_json, p.profile_id
+  from `_cdp`.`pairs_readers_e2257349_f0` as p
+  where exists (
+    select 1
+    from `_cdp`.`sync`
+    where sync_id = @sync and fence = cast(@fence as int64)
+  )
+) as news
+on news.old_hash = known.key_hash
+when matched then update set
+  key_hash = news.key_hash,
+  key_json = news.key_json,
+  profile_id = news.profile_id
+
+-- rekey: compares
+select
+  (
+    select count(*)
+    from `_cdp`.`judged_readers_e2257349_f0` as j
+    join `_cdp`.`snap_readers_e2257349` as s on s.key_hash = j.key_hash and s.state not in ('absent', 'tomb')
+  ) as old_keys,
+  (select count(*) from `_cdp`.`pairs_readers_e2257349_f0`) as moved
+
+-- view sync_health: one row a sync: its last run, and what its destination holds
+create or replace view `cdp`.`sync_health` as
+with
+-- begin and end of each (one row a run and sync)
+`runs` as (
+  select
+    sync_id as sync, run_id, fence,
+    min(happened_at) as began_at,
+    max(case when event <> 'claimed' then happened_at end) as ended_at,
+    max(case when event <> 'claimed' then event end) as ended_with,
+    max(case when event <> 'claimed' then counts end) as counts,
+    max(case when event <> 'claimed' then detail end) as detail
+  from `_cdp`.`run_event`
+  where run_id not in (
+    select run_id
+    from `_cdp`.`run_event`
+    where event in ('unlocked', 'retried', 'reset', 'adopted', 'reconciled', 'rekeyed')
+  )
+  group by sync_id, run_id, fence
+),
+-- the newest run of each sync has place 1
+`ranked` as (
+  select runs.*, row_number() over (partition by sync order by fence desc, began_at desc) as place
+  from runs
+),
+-- when each sync was last sent to its end (one row a sync)
+`succeeded` as (
+  select sync, max(ended_at) as last_success_at
+  from runs
+  where ended_with = 'done'
+  group by sync
+),
+-- rows by what became of them (one row a sync and label)
+`counted` as (
+  select 'quiet' as sync, case
+    when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+    when tried_fp is not null then 'refused'
+    when state = 'tomb' then 'removed'
+    else state
+  end as label, count(*) as keys
+  from `_cdp`.`snap_quiet_008f0747`
+  group by case
+    when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+    when tried_fp is not null then 'refused'
+    when state = 'tomb' then 'removed'
+    else state
+  end
+  union all
+  select 'readers' as sync, case
+    when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+    when tried_fp is not null then 'refused'
+    when state = 'tomb' then 'removed'
+    else state
+  end as label, count(*) as keys
+  from `_cdp`.`snap_readers_e2257349`
+  group by case
+    when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+    when tried_fp is not null then 'refused'
+    when state = 'tomb' then 'removed'
+    else state
+  end
+),
+-- what each destination holds (one row a sync)
+`totals` as (
+  select
+    sync,
+    cast(coalesce(sum(case when label = 'synced' then keys end), 0) as int64) as `synced`,
+    cast(coalesce(sum(case when label = 'unknown' then keys end), 0) as int64) as `unknown`,
+    cast(coalesce(sum(case when label = 'submitted' then keys end), 0) as int64) as `accepted`,
+    cast(coalesce(sum(case when label = 'refused' then keys end), 0) as int64) as `refused`,
+    cast(coalesce(sum(case when label = 'quarantined' then keys end), 0) as int64) as `quarantined`,
+    cast(coalesce(sum(case when label = 'left' then keys end), 0) as int64) as `left`,
+    cast(coalesce(sum(case when label = 'removed' then keys end), 0) as int64) as `removed`
+  from counted
+  group by sync
+)
+select
+  1 as schema_version,
+  s.sync_id as sync,
+  r.run_id as last_run_id,
+  r.began_at as last_began_at,
+  r.ended_at as last_ended_at,
+  case when r.run_id is not null then coalesce(r.ended_with, 'unfinished') end as last_status,
+  ok.last_success_at,
+  cast(coalesce(json_value(r.counts, '$."again"'), json_query(r.counts, '$."again"')) as int64) as owed,
+  coalesce(t.`synced`, 0) as `synced`,
+  coalesce(t.`unknown`, 0) as `unknown`,
+  coalesce(t.`accepted`, 0) as `accepted`,
+  coalesce(t.`refused`, 0) as `refused`,
+  coalesce(t.`quarantined`, 0) as `quarantined`,
+  coalesce(t.`left`, 0) as `left`,
+  coalesce(t.`removed`, 0) as `removed`,
+  s.holder as locked_by,
+  case when s.holder is not null then s.lease_until end as locked_until
+from `_cdp`.`sync` as s
+left join ranked as r on r.sync = s.sync_id and r.place = 1
+left join succeeded as ok on ok.sync = s.sync_id
+left join totals as t on t.sync = s.sync_id
+
+-- view rejects: one row a key that a destination refuses
+create or replace view `cdp`.`rejects` as
+with
+-- rows that were refused last (one row a sync and key)
+`refused` as (
+  select
+    'quiet' as sync, key_json, profile_id, case
+      when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+      when tried_fp is not null then 'refused'
+      when state = 'tomb' then 'removed'
+      else state
+    end as status, err_class, err_code, err_message,
+    fail_count, next_retry_at, last_run_id, last_synced_at
+  from `_cdp`.`snap_quiet_008f0747`
+  where tried_fp is not null
+  union all
+  select
+    'readers' as sync, key_json, profile_id, case
+      when fail_count >= 5 or (tried_fp is not null and next_retry_at is null) then 'quarantined'
+      when tried_fp is not null then 'refused'
+      when state = 'tomb' then 'removed'
+      else state
+    end as status, err_class, err_code, err_message,
+    fail_count, next_retry_at, last_run_id, last_synced_at
+  from `_cdp`.`snap_readers_e2257349`
+  where tried_fp is not null
+)
+select
+  1 as schema_version,
+  sync, key_json as key, profile_id, status,
+  err_class = 'compliance' as is_compliance,
+  err_code as code, err_message as message, fail_count as failures,
+  next_retry_at, last_run_id, last_synced_at as last_written_at
+from refused
+
+-- view delivery_log: one row a run of a sync
+create or replace view `cdp`.`delivery_log` as
+with
+-- begin and end of each (one row a run and sync)
+`runs` as (
+  select
+    sync_id as sync, run_id, fence,
+    min(happened_at) as began_at,
+    max(case when event <> 'claimed' then happened_at end) as ended_at,
+    max(case when event <> 'claimed' then event end) as ended_with,
+    max(case when event <> 'claimed' then counts end) as counts,
+    max(case when event <> 'claimed' then detail end) as detail
+  from `_cdp`.`run_event`
+  where run_id not in (
+    select run_id
+    from `_cdp`.`run_event`
+    where event in ('unlocked', 'retried', 'reset', 'adopted', 'reconciled', 'rekeyed')
+  )
+  group by sync_id, run_id, fence
+)
+select
+  1 as schema_version,
+  sync, run_id, fence, began_at, ended_at,
+  coalesce(ended_with, 'unfinished') as status,
+  cast(coalesce(json_value(counts, '$."creates"'), json_query(counts, '$."creates"')) as int64) as `creates`,
+  cast(coalesce(json_value(counts, '$."updates"'), json_query(counts, '$."updates"')) as int64) as `updates`,
+  cast(coalesce(json_value(counts, '$."removes"'), json_query(counts, '$."removes"')) as int64) as `removes`,
+  cast(coalesce(json_value(counts, '$."unchanged"'), json_query(counts, '$."unchanged"')) as int64) as `unchanged`,
+  cast(coalesce(json_value(counts, '$."written"'), json_query(counts, '$."written"')) as int64) as `written`,
+  cast(coalesce(json_value(counts, '$."accepted"'), json_query(counts, '$."accepted"')) as int64) as `accepted`,
+  cast(coalesce(json_value(counts, '$."refused"'), json_query(counts, '$."refused"')) as int64) as `refused`,
+  cast(coalesce(json_value(counts, '$."again"'), json_query(counts, '$."again"')) as int64) as `again`,
+  cast(coalesce(json_value(counts, '$."invalid"'), json_query(counts, '$."invalid"')) as int64) as `invalid`,
+  cast(coalesce(json_value(counts, '$."calls"'), json_query(counts, '$."calls"')) as int64) as `calls`,
+  detail
+from runs
+
+-- view sync_health: one row a sync: its last run, and what its destination holds
+create or replace view `cdp`.`sync_health` as
+with
+-- begin and end of each (one row a run and sync)
+`runs` as (
+  select
+    sync_id as sync, run_id, fence,
+    min(happened_at) as began_at,
+    max(case when event <> 'claimed' then happened_at end) as ended_at,
+    max(case when event <> 'claimed' then event end) as ended_with,
+    max(case when event <> 'claimed' then counts end) as counts,
+    max(case when event <> 'claimed' then detail end) as detail
+  from `_cdp`.`run_event`
+  where run_id not in (
+    select run_id
+    from `_cdp`.`run_event`
+    where event in ('unlocked', 'retried', 'reset', 'adopted', 'reconciled', 'rekeyed')
+  )
+  group by sync_id, run_id, fence
+),
+-- the newest run of each sync has place 1
+`ranked` as (
+  select runs.*, row_number() over (partition by sync order by fence desc, began_at desc) as place
+  from runs
+),
+-- when each sync was last sent to its end (one row a sync)
+`succeeded` as (
+  select sync, max(ended_at) as last_success_at
+  from runs
+  where ended_with = 'done'
+  group by sync
+),
+-- rows by what became of them (one row a sync and label)
+`counted` as (
+  select
+    cast(null as string) as `sync`,
+    cast(null as string) as `label`,
+    cast(null as int64) as `keys`
+  where false
+),
+-- what each destination holds (one row a sync)
+`totals` as (
+  select
+    sync,
+    cast(coalesce(sum(case when label = 'synced' then keys end), 0) as int64) as `synced`,
+    cast(coalesce(sum(case when label = 'unknown' then keys end), 0) as int64) as `unknown`,
+    cast(coalesce(sum(case when label = 'submitted' then keys end), 0) as int64) as `accepted`,
+    cast(coalesce(sum(case when label = 'refused' then keys end), 0) as int64) as `refused`,
+    cast(coalesce(sum(case when label = 'quarantined' then keys end), 0) as int64) as `quarantined`,
+    cast(coalesce(sum(case when label = 'left' then keys end), 0) as int64) as `left`,
+    cast(coalesce(sum(case when label = 'removed' then keys end), 0) as int64) as `removed`
+  from counted
+  group by sync
+)
+select
+  1 as schema_version,
+  s.sync_id as sync,
+  r.run_id as last_run_id,
+  r.began_at as last_began_at,
+  r.ended_at as last_ended_at,
+  case when r.run_id is not null then coalesce(r.ended_with, 'unfinished') end as last_status,
+  ok.last_success_at,
+  cast(coalesce(json_value(r.counts, '$."again"'), json_query(r.counts, '$."again"')) as int64) as owed,
+  coalesce(t.`synced`, 0) as `synced`,
+  coalesce(t.`unknown`, 0) as `unknown`,
+  coalesce(t.`accepted`, 0) as `accepted`,
+  coalesce(t.`refused`, 0) as `refused`,
+  coalesce(t.`quarantined`, 0) as `quarantined`,
+  coalesce(t.`left`, 0) as `left`,
+  coalesce(t.`removed`, 0) as `removed`,
+  s.holder as locked_by,
+  case when s.holder is not null then s.lease_until end as locked_until
+from `_cdp`.`sync` as s
+left join ranked as r on r.sync = s.sync_id and r.place = 1
+left join succeeded as ok on ok.sync = s.sync_id
+left join totals as t on t.sync = s.sync_id
+
+-- view rejects: one row a key that a destination refuses
+create or replace view `cdp`.`rejects` as
+select
+  cast(null as int64) as `schema_version`,
+  cast(null as string) as `sync`,
+  cast(null as string) as `key`,
+  cast(null as string) as `profile_id`,
+  cast(null as string) as `status`,
+  cast(null as bool) as `is_compliance`,
+  cast(null as string) as `code`,
+  cast(null as string) as `message`,
+  cast(null as int64) as `failures`,
+  cast(null as timestamp) as `next_retry_at`,
+  cast(null as string) as `last_run_id`,
+  cast(null as timestamp) as `last_written_at`
+where false
+
+-- view delivery_log: one row a run of a sync
+create or replace view `cdp`.`delivery_log` as
+with
+-- begin and end of each (one row a run and sync)
+`runs` as (
+  select
+    sync_id as sync, run_id, fence,
+    min(happened_at) as began_at,
+    max(case when event <> 'claimed' then happened_at end) as ended_at,
+    max(case when event <> 'claimed' then event end) as ended_with,
+    max(case when event <> 'claimed' then counts end) as counts,
+    max(case when event <> 'claimed' then detail end) as detail
+  from `_cdp`.`run_event`
+  where run_id not in (
+    select run_id
+    from `_cdp`.`run_event`
+    where event in ('unlocked', 'retried', 'reset', 'adopted', 'reconciled', 'rekeyed')
+  )
+  group by sync_id, run_id, fence
+)
+select
+  1 as schema_version,
+  sync, run_id, fence, began_at, ended_at,
+  coalesce(ended_with, 'unfinished') as status,
+  cast(coalesce(json_value(counts, '$."creates"'), json_query(counts, '$."creates"')) as int64) as `creates`,
+  cast(coalesce(json_value(counts, '$."updates"'), json_query(counts, '$."updates"')) as int64) as `updates`,
+  cast(coalesce(json_value(counts, '$."removes"'), json_query(counts, '$."removes"')) as int64) as `removes`,
+  cast(coalesce(json_value(counts, '$."unchanged"'), json_query(counts, '$."unchanged"')) as int64) as `unchanged`,
+  cast(coalesce(json_value(counts, '$."written"'), json_query(counts, '$."written"')) as int64) as `written`,
+  cast(coalesce(json_value(counts, '$."accepted"'), json_query(counts, '$."accepted"')) as int64) as `accepted`,
+  cast(coalesce(json_value(counts, '$."refused"'), json_query(counts, '$."refused"')) as int64) as `refused`,
+  cast(coalesce(json_value(counts, '$."again"'), json_query(counts, '$."again"')) as int64) as `again`,
+  cast(coalesce(json_value(counts, '$."invalid"'), json_query(counts, '$."invalid"')) as int64) as `invalid`,
+  cast(coalesce(json_value(counts, '$."calls"'), json_query(counts, '$."calls"')) as int64) as `calls`,
+  detail
+from runs
