@@ -5,8 +5,9 @@ export class StatementError extends CdpError {
   /** The statement as it was sent. */
   readonly text: string
 
-  constructor(name: string, text: string, cause: unknown) {
-    const { who, diagnostics } = failure('warehouse', 'warehouse/statement', `${name} failed: ${firstLines(cause)}`)
+  constructor(name: string, text: string, cause: unknown, fix?: string) {
+    const words = `${name} failed: ${firstLines(cause)}`
+    const { who, diagnostics } = failure('warehouse', 'warehouse/statement', words, fix)
     super(who, diagnostics, cause)
     this.text = text
   }

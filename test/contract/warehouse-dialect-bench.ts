@@ -1,12 +1,15 @@
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, test as vitest } from 'vitest'
 import type { Dialect, ValueType } from '../../src/sql/dialect.ts'
 import { column, id, join, type Sql, sql, text, type Values } from '../../src/sql/sql.ts'
 import type { Cell, Row, Session } from '../../src/warehouses/warehouse.ts'
+import type { Skip } from './warehouse-bench.ts'
 
 /** A session, its dialect, and short words for what the cases say over and over. */
 export interface DialectBench {
   readonly session: Session
   readonly d: Dialect
+  /** A test, unless the warehouse skips it. */
+  test(name: string, run: () => Promise<void>): void
   row(query: Sql, values?: Values): Promise<Row | undefined>
   /** What a fragment is. */
   value(fragment: Sql, values?: Values): Promise<Cell | undefined>
@@ -20,7 +23,10 @@ export interface DialectBench {
   at(iso: string): Sql
 }
 
-export function setUpDialect(open: () => Promise<Session>): DialectBench {
+export function setUpDialect(open: () => Promise<Session>, skips: readonly Skip[]): DialectBench {
+  const test = (name: string, run: () => Promise<void>) =>
+    vitest.skipIf(skips.some((skip) => skip.case === name))(name, run)
+
   let session: Session
   let d: Dialect
   beforeAll(async () => {
@@ -48,7 +54,7 @@ export function setUpDialect(open: () => Promise<Session>): DialectBench {
     get d() {
       return d
     },
-    ...{ row, value, over, t, nothing, day, at },
+    ...{ test, row, value, over, t, nothing, day, at },
   }
 }
 
