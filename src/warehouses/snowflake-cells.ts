@@ -56,7 +56,8 @@ interface DriverTime {
 export function cellOf(field: Field): (value: unknown) => Cell {
   const cell = knownCell(field)
   // Asked for text, the driver says null in capitals; of a column of texts it is not asked.
-  const isNull = (value: unknown) => value === null || value === undefined || (value === 'NULL' && field.type !== 'text')
+  const isNull = (value: unknown) =>
+    value === null || value === undefined || (value === 'NULL' && field.type !== 'text')
   return (value) => (isNull(value) ? null : cell(value))
 }
 

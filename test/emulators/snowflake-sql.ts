@@ -25,15 +25,17 @@ function translate(sql: string): string {
   const { success, sql: made, error } = transpile(rewritten, Dialect.Snowflake, Dialect.DuckDB)
   if (!success || made === undefined || made.length !== 1)
     throw new SnowflakeError('001003', '42000', `SQL compilation error:\n${error ?? 'one statement is expected'}`)
-  return (made[0] ?? '')
-    .replace(/'SFTEXT(\d+)'/g, (_, at: string) => held[Number(at)] ?? '')
-    // The translator takes the quotes off some aliases.
-    .replace(/"SFNAME(\d+)"|\bSFNAME(\d+)\b/g, (_, at?: string, bare?: string) => held[Number(at ?? bare)] ?? '')
-    .replace(/\bSFBIND(\d+)\b/gi, '$$$1')
-    .replace(/\bSF_REDUCE\(/g, 'list_reduce(')
-    .replace(/\bSF_LIST_TYPE\b/gi, 'variant[]')
-    .replace(/\bSF_INSTANT_TYPE\b/gi, 'timestamptz')
-    .replace(/\bSF_NOW\(\)/gi, 'now()')
+  return (
+    (made[0] ?? '')
+      .replace(/'SFTEXT(\d+)'/g, (_, at: string) => held[Number(at)] ?? '')
+      // The translator takes the quotes off some aliases.
+      .replace(/"SFNAME(\d+)"|\bSFNAME(\d+)\b/g, (_, at?: string, bare?: string) => held[Number(at ?? bare)] ?? '')
+      .replace(/\bSFBIND(\d+)\b/gi, '$$$1')
+      .replace(/\bSF_REDUCE\(/g, 'list_reduce(')
+      .replace(/\bSF_LIST_TYPE\b/gi, 'variant[]')
+      .replace(/\bSF_INSTANT_TYPE\b/gi, 'timestamptz')
+      .replace(/\bSF_NOW\(\)/gi, 'now()')
+  )
 }
 
 type Hold = (text: string) => string
