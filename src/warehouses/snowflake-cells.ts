@@ -78,7 +78,8 @@ function knownCell({ type, scale }: Field): (value: unknown) => Cell {
     case 'variant':
     case 'object':
     case 'array':
-      return (value) => document(String(value))
+      // Asked for text, the driver parses lists all the same.
+      return (value) => (typeof value === 'object' ? JSON.stringify(value) : document(String(value)))
     default:
       return String
   }

@@ -32,6 +32,7 @@ function translate(sql: string): string {
       .replace(/"SFNAME(\d+)"|\bSFNAME(\d+)\b/g, (_, at?: string, bare?: string) => held[Number(at ?? bare)] ?? '')
       .replace(/\bSFBIND(\d+)\b/gi, '$$$1')
       .replace(/\bSF_REDUCE\(/g, 'list_reduce(')
+      .replace(/\bSF_(LEAST|GREATEST)\(/g, '$1(')
       .replace(/\bSF_LIST_TYPE\b/gi, 'variant[]')
       .replace(/\bSF_INSTANT_TYPE\b/gi, 'timestamptz')
       .replace(/\bSF_NOW\(\)/gi, 'now()')
@@ -107,7 +108,8 @@ function plain(token: Token, all: readonly Token[], at: number, hold: Hold): str
     case 'bind':
       return `SFBIND${token.text.slice(1)}`
     case 'word':
-      return word(token.text.toUpperCase(), all, at)
+      // A column of ours, which the translator takes for the clock.
+      return /^now$/i.test(token.text) ? heldName('NOW', hold) : word(token.text.toUpperCase(), all, at)
     case 'number':
     case 'sign':
       return token.text

@@ -1,4 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inject } from 'vitest'
 import { snowflake } from '../../src/warehouses/snowflake.ts'
 import { type SnowflakeOptions, snowflakeOptions } from '../../src/warehouses/snowflake-options.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
@@ -15,8 +18,10 @@ export function keyPair(): { readonly publicKey: KeyObject; readonly pem: string
 /** An emulated account with one user who may do everything, and how that user gets in. */
 export async function snowflakeAccount(
   users: Readonly<Record<string, User>> = {},
-): Promise<{ readonly emulator: SnowflakeEmulator; readonly options: SnowflakeOptions }> {
+): Promise<{ readonly emulator: SnowflakeEmulator; readonly options: SnowflakeOptions; readonly keyFile: string }> {
   const { publicKey, pem } = keyPair()
+  const keyFile = join(await mkdtemp(join(inject('runFolder'), 'key-')), 'key.p8')
+  await writeFile(keyFile, pem)
   const emulator = await startSnowflake({
     account: 'acme-test',
     database: 'ANALYTICS',
@@ -31,7 +36,7 @@ export async function snowflakeAccount(
     database: 'ANALYTICS',
     access_url: emulator.url,
   })
-  return { emulator, options }
+  return { emulator, options, keyFile }
 }
 
 export function connectTo(options: SnowflakeOptions): Promise<Session> {
