@@ -1,4 +1,5 @@
 import type { ValueType } from '../sql/dialect.ts'
+import { decimal, float } from './cells.ts'
 import type { Cell } from './warehouse.ts'
 
 /** Number of a type in `pg_type`; those that are built in are the same in every database. */
@@ -62,17 +63,6 @@ export function ofCategory(category: Cell | undefined): ValueType {
 
 function entries(oids: readonly Oid[], known: Known): readonly (readonly [Oid, Known])[] {
   return oids.map((oid) => [oid, known])
-}
-
-function decimal(text: string): Cell {
-  if (!/^-?\d/.test(text)) return null
-  return text.includes('.') ? text.replace(/^-(0)\.0+$|\.0+$|(\.\d*[1-9])0+$/, '$1$2') : text
-}
-
-function float(text: string): Cell {
-  const value = Number(text)
-  if (!Number.isFinite(value)) return null
-  return Object.is(value, -0) ? '0' : String(value).replace('e+', 'e')
 }
 
 /** The session's zone is UTC: `2026-01-02 03:04:05.12+00`, without the zone where the type has none. */

@@ -59,7 +59,6 @@ export function normaliserCases(bench: DialectBench, texts: fc.Arbitrary<string>
   test('an email has one @ with something on both sides and no blank within', async () => {
     const emails: Record<string, string | null> = {
       ' Ann.Lee+x@Example.COM\u00a0': 'ann.lee+x@example.com',
-      'JOSE\u0301@x.fr': 'josé@x.fr',
       '\ufeffa@x.fr\r\n': 'a@x.fr',
       'a@b@c': null,
       '@b': null,
@@ -70,6 +69,14 @@ export function normaliserCases(bench: DialectBench, texts: fc.Arbitrary<string>
     }
     const forms = await normalise(Object.keys(emails))
     for (const [given, expected] of Object.entries(emails)) expect(forms.get(given)?.[0], given).toBe(expected)
+  })
+
+  test('a letter and an accent behind it are the letter with its accent', async () => {
+    expect((await normalise(['JOSE\u0301@x.fr'])).get('JOSE\u0301@x.fr')).toEqual([
+      'josé@x.fr',
+      'josé@x.fr',
+      'JOSE\u0301@x.fr',
+    ])
   })
 
   test('null stays null', async () => {

@@ -169,7 +169,7 @@ export function failureCases(bench: Bench): void {
     expect(error).toBeInstanceOf(CdpError)
     expect(error).toMatchObject({ who: 'warehouse', text: expect.stringContaining(secret), cause: expect.any(Error) })
     const message = error instanceof CdpError ? error.message : ''
-    expect(message).toMatch(/^stitch round 2 failed: .*nowhere/s)
+    expect(message).toMatch(/^stitch round 2 failed: .*nowhere/is)
     expect(message).not.toContain(secret)
     expect(message.split('\n').length).toBeLessThanOrEqual(3)
   })

@@ -56,7 +56,7 @@ from `written`
 with
 -- rows by run and outcome
 `found` as (
-  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as int64) as rows
+  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as int64) as `rows`
   from `_cdp`.`ack_readers_e2257349`
   where kind = 'ack' and fence >= cast(@fence as int64)
   group by run_id, outcome
@@ -527,6 +527,365 @@ select
     join `_cdp`.`snap_readers_e2257349` as s on s.key_hash = j.key_hash and s.state not in ('absent', 'tomb')
   ) as old_keys,
   (select count(*) from `_cdp`.`pairs_readers_e2257349_f0`) as moved
+
+-- plan of values: a value leaves with the last row that has it
+with
+-- who has asked not to be contacted, or must not be (one row a profile)
+`suppressed` as (
+  select distinct profile_id
+  from `_cdp`.`b0_customer_suppressed`
+  where scope is null
+),
+-- who may not be contacted
+`barred` as (
+  select profile_id, 'suppressed' as reason
+  from `suppressed`
+),
+-- keys that several profiles claim: which of them is meant cannot be known
+`duplicated` as (
+  select
+    ('{"mail":' || (nullif(to_json_string(`p`.`email`), 'null')) || '}') as key_json,
+    count(*) as copies,
+    countif(not (barred.barred_id is not null)) as claims
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and not (`p`.`email` is null)
+  group by `p`.`email`
+  having count(*) > 1
+),
+-- the audience with its keys and fingerprints (one row a profile)
+`keyed` as (
+  select
+    ('{"mail":' || (nullif(to_json_string(`p`.`email`), 'null')) || '}') as key_json,
+    1 as copies,
+    case when barred.barred_id is not null then 0 else 1 end as claims,
+    p.profile_id,
+    to_hex(md5(array_to_string([coalesce(('city='
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end)), 'city~')], ''))) as fp
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and not (`p`.`email` is null)
+),
+-- one row a key
+`members` as (
+  select key_json, copies, claims, `profile_id`, `fp`
+  from `keyed`
+  where key_json not in (select key_json from `duplicated`)
+  union all
+  select key_json, copies, claims, cast(null as string) as `profile_id`, cast(null as string) as `fp`
+  from `duplicated`
+),
+-- ids that were merged away, and the id in use (one row an alias)
+`aliases` as (
+  select gone.alias, used.profile_id
+  from (
+    select i.profile_id as alias, i.merged_into
+    from `_cdp`.`customer_profile_ids` as i
+    left join `_cdp`.`b0_customer_ids` as c on c.anchor = i.anchor
+    where i.merged_into is not null and c.anchor is null
+    union all
+    select profile_id as alias, merged_into
+    from `_cdp`.`b0_customer_ids`
+    where merged_into is not null
+  ) as gone
+  join (
+    select i.anchor, i.profile_id
+    from `_cdp`.`customer_profile_ids` as i
+    left join `_cdp`.`b0_customer_ids` as c on c.anchor = i.anchor
+    where i.merged_into is null and c.anchor is null
+    union all
+    select anchor, profile_id
+    from `_cdp`.`b0_customer_ids`
+    where merged_into is null
+  ) as used on used.anchor = gone.merged_into
+),
+-- what the audience has against what the destination acknowledged (one row a key)
+`compared` as (
+  select
+    coalesce(m.key_json, s.key_json) as key_json,
+    coalesce(m.profile_id, coalesce(a.profile_id, s.profile_id)) as profile_id,
+    coalesce(m.claims = m.copies, false) as in_audience,
+    coalesce(m.copies, 0) as copies,
+    coalesce(m.claims, 0) as claims,
+    coalesce(m.claims < m.copies, b.profile_id is not null) as is_barred,
+    m.fp, s.fp as known_fp, s.ident, s.dest_id, s.rev, s.hold_until, s.tried_fp, s.next_retry_at,
+    case
+      when coalesce(m.claims < m.copies, b.profile_id is not null) then case
+        when s.state = 'submitted' then 'pending'
+        when s.state in ('synced', 'unknown', 'left') then 'remove'
+        when m.copies > 1 then 'duplicate'
+      end
+      when m.copies > 1 then 'duplicate'
+      when s.state = 'submitted' then 'pending'
+      when m.key_json is null then case when s.state in ('synced', 'unknown') then 'remove' end
+      when s.key_json is null or s.state in ('absent', 'tomb') or (s.state = 'unknown' and not s.known) then 'create'
+      when s.fp is distinct from m.fp then 'update'
+      when s.state = 'left' then 'returned'
+    end as verdict
+  from `members` as m
+  full outer join `_cdp`.`snap_readers_e2257349` as s on s.key_json = m.key_json
+  left join `aliases` as a on a.alias = s.profile_id
+  left join `barred` as b on b.profile_id = coalesce(a.profile_id, s.profile_id)
+),
+-- with the one profile whose values are sent, so that joins are by equality alone
+`differing` as (
+  select
+    *,
+    case when verdict in ('create', 'update') then profile_id end as sent_profile,
+    case when verdict in ('remove', 'left') then profile_id end as gone_profile
+  from `compared`
+  where verdict is not null
+),
+-- what would be sent (exactly one profile for each row that is sent)
+`described` as (
+  select
+    c.*,
+    left(to_hex(sha256(c.key_json)), 32) as key_hash,
+    case when c.verdict in ('create', 'update', 'remove') then c.verdict end as op,
+    case when c.verdict = 'remove' then case when c.is_barred then 'withdraw' else 'leave' end end as act,
+    case
+      when c.verdict = 'remove' and c.is_barred then 'remove ["remove",null]'
+      when c.verdict = 'remove' then 'remove ["remove",null]'
+      when c.verdict in ('create', 'update') then c.fp
+    end as trying,
+    case
+      when p.profile_id is null then '{}'
+      else
+        ('{'
+        || (array_to_string([('"city":'
+        || (case
+          when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then
+            trim(to_json_string(`p`.`city`), '"')
+          else case
+            when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+              then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+            when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+            else nullif(to_json_string(`p`.`city`), 'null')
+          end
+        end))], ','))
+        || '}')
+    end as payload,
+    case
+      when p.profile_id is not null then
+        ('{'
+        || (array_to_string([('"city":'
+        || (case
+          when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then
+            trim(to_json_string(`p`.`city`), '"')
+          else case
+            when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+              then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+            when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+            else nullif(to_json_string(`p`.`city`), 'null')
+          end
+        end))], ','))
+        || '}')
+    end as new_ident
+  from `differing` as c
+  left join `_cdp`.`b0_customer` as p on p.profile_id = c.sent_profile
+  cross join `_cdp`.`b0_clock` as clock
+),
+-- profiles without a key, or with one that others claim: what was sent for them is not gone
+`nameless` as (
+  select
+    p.profile_id
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and (`p`.`email` is null)
+  union all
+  select
+    p.profile_id
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and ('{"mail":' || (nullif(to_json_string(`p`.`email`), 'null')) || '}') in (select key_json from `duplicated`)
+),
+-- holds and earlier refusals keep a change back; so does a key that has only turned null or common
+`judged` as (
+  select
+    d.*,
+    case
+      when n.profile_id is not null and not d.is_barred then 'nameless'
+      when d.op is null then d.verdict
+      when d.hold_until > current_timestamp() then 'held'
+      when d.tried_fp = d.trying and not coalesce(d.next_retry_at <= current_timestamp(), false) then 'waiting'
+      else d.verdict
+    end as judgement
+  from `described` as d
+  left join `nameless` as n on n.profile_id = d.gone_profile
+),
+-- values under which rows that leave or change were told (one row a row and field)
+`told` as (
+  select key_json, 'city' as field, 'towns' as list, coalesce(json_value(case when (strpos(ident, '},{') > 0) then null
+    else ident end, '$."city"'), json_query(case when (strpos(ident, '},{') > 0) then null else ident end, '$."city"'))
+    as value
+  from `judged`
+  where op in ('update', 'remove') and ident is not null
+),
+-- values of everybody who is in the audience now
+`standing` as (
+  select
+    'towns' as list,
+    coalesce(json_value(('{"v":'
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end)
+    || '}'), '$."v"'), json_query(('{"v":'
+    || (case
+      when regexp_contains(format('%T', `p`.`city`), '^(-?[0-9]+$|(BIG)?NUMERIC)') then trim(to_json_string(`p`.`city`),
+        '"')
+      else case
+        when regexp_contains(format('%T', `p`.`city`), '^(TIMESTAMP|DATETIME)')
+          then regexp_replace(nullif(to_json_string(`p`.`city`), 'null'), '(\\.\\d*[1-9])?(\\.?0*)Z?"$', '\\1Z"')
+        when starts_with(format('%T', `p`.`city`), 'CAST(') then null
+        else nullif(to_json_string(`p`.`city`), 'null')
+      end
+    end)
+    || '}'), '$."v"')) as value
+  from `_cdp`.`b0_customer` as p
+  left join (
+    select profile_id as barred_id, reason as barred_for
+    from `barred`
+  ) as barred on barred.barred_id = p.profile_id
+  cross join `_cdp`.`b0_clock` as clock
+  where true
+    and not (barred.barred_id is not null)
+),
+-- which of them stay, because somebody who stays has them (one row a row)
+`kept` as (
+  select key_json as kept_key, max(case when field = 'city' then 1 else 0 end) as `stays_1`
+  from `told`
+  where (list
+  || ':'
+  || (case
+    when regexp_contains(value, '^[!-~]+( [!-~]+)*$')
+      then lower(value)
+    else nullif(
+      normalize(lower(translate(
+        normalize(trim(regexp_replace(value, '[\\pZ\\p{Cc}\\x{200b}\\x{2060}\\x{feff}]+', ' '), ' '), nfc),
+        'Σİ', 'σi'
+      )), nfc),
+      ''
+    )
+  end)) in (
+    select (list
+    || ':'
+    || (case
+      when regexp_contains(value, '^[!-~]+( [!-~]+)*$')
+        then lower(value)
+      else nullif(
+        normalize(lower(translate(
+          normalize(trim(regexp_replace(value, '[\\pZ\\p{Cc}\\x{200b}\\x{2060}\\x{feff}]+', ' '), ' '), nfc),
+          'Σİ', 'σi'
+        )), nfc),
+        ''
+      )
+    end))
+    from `standing`
+  )
+  group by key_json
+),
+-- removals before creations, because one may free what the other needs; with a limit or on hold
+-- there are none
+`sorted` as (
+  select
+    j.*,
+    case
+      when judgement = 'remove' then case when cast(@max_changes as int64) is null and (act = 'withdraw' or not
+        cast(@hold_removals as bool)) then 0 else 3 end
+      when judgement = 'create' then 1
+      when judgement = 'update' then 2
+      when judgement in ('left', 'returned', 'forgotten', 'rebased') then 4
+      else 5
+    end as class
+  from `judged` as j
+),
+-- the order is the same in every run
+`ranked` as (
+  select
+    row_number() over (order by class, key_hash) as place, class, judgement as verdict,
+    op, act, in_audience, copies, claims, key_hash, key_json, profile_id,
+    case when op in ('create', 'update') or judgement = 'rebased' then fp end as fp,
+    trying as tried_fp,
+    coalesce(rev, 0) + 1 as rev,
+    new_ident as ident, payload, case
+      when k.kept_key is null then ident
+      else
+        ('{'
+        || (array_to_string([('"city":'
+          || (case when k.`stays_1` = 0 then nullif(to_json_string(coalesce(json_value(ident, '$."city"'),
+            json_query(ident, '$."city"'))), 'null') end))], ','))
+        || '}')
+    end as old_ident, dest_id,
+    left(to_hex(sha256(array_to_string(['readers_e2257349', key_json, cast(coalesce(rev, 0) + 1 as string), coalesce(op,
+      ''),
+      coalesce(trying, '')], ''))), 32) as idempotency_key
+  from `sorted`
+  left join `kept` as k on k.kept_key = key_json
+)
+select
+  place as seq,
+  case
+    when class = 3 or (class in (1, 2) and place > cast(@max_changes as int64)) then 'owed'
+    else verdict
+  end as verdict,
+  `op`,
+  `act`,
+  `in_audience`,
+  `copies`,
+  `claims`,
+  `key_hash`,
+  `key_json`,
+  `profile_id`,
+  `fp`,
+  `tried_fp`,
+  `rev`,
+  `ident`,
+  `payload`,
+  `old_ident`,
+  `dest_id`,
+  `idempotency_key`
+from `ranked`
+where cast(@fence as int64) = 0 or exists (
+  select 1
+  from `_cdp`.`sync`
+  where sync_id = @sync and fence = cast(@fence as int64)
+)
 
 -- view sync_health: one row a sync: its last run, and what its destination holds
 create or replace view `cdp`.`sync_health` as

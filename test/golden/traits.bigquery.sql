@@ -494,7 +494,7 @@ with
     s.cdp_profile,
     count(*) as `order_count`,
     count(distinct `s`.`status`) as `statuses`,
-    (round(sum(if((`s`.`status` = 'paid'), `s`.`amount`, null)) * pow(10, 6)) / pow(10, 6)) as `revenue`,
+    round(cast(sum(if((`s`.`status` = 'paid'), `s`.`amount`, null)) as numeric), 6) as `revenue`,
     (round(cast(avg(`s`.`amount`) as float64) * pow(10, 6)) / pow(10, 6)) as `mean`,
     min(`s`.`amount`) as `least`,
     max(`s`.`ordered_at`) as `newest_order`,
@@ -683,11 +683,11 @@ with
     (countif(s.cdp_time <= `clock`.`now`) > 0) as `streak`,
     (countif((`s`.`status` = 'paid') and s.cdp_time <= `clock`.`now`) > 0) as `paid_streak`,
     (countif((`s`.`amount` > 0) and s.cdp_time <= `clock`.`now`) > 0) as `longest_streak`,
-    coalesce((round(sum(`s`.`amount`) * pow(10, 6)) / pow(10, 6)), 0) as `best_month`,
+    coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) as `best_month`,
     count(*) as `worst_month`,
     case
       when (countif((`s`.`status` = 'paid')) > 0)
-      then coalesce((round(sum(if((`s`.`status` = 'paid'), `s`.`amount`, null)) * pow(10, 6)) / pow(10, 6)), 0)
+      then coalesce(round(cast(sum(if((`s`.`status` = 'paid'), `s`.`amount`, null)) as numeric), 6), 0)
     end as `usual_month`,
     max(`s`.`amount`) as `middle_month`
   from `orders_local` as s
@@ -775,7 +775,7 @@ with
   select
     s.cdp_profile_id as profile_id,
     date_diff(date(s.cdp_local), date '0001-01-01', quarter) as cdp_period,
-    coalesce((round(sum(`s`.`amount`) * pow(10, 6)) / pow(10, 6)), 0) as `last_quarter`
+    coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) as `last_quarter`
   from `orders_local` as s
   cross join `_cdp`.`b0_clock` as clock
   where s.cdp_profile_id is not null and s.cdp_local is not null
@@ -997,7 +997,7 @@ with
       then ifnull(array_agg(distinct cast(`s`.`sku` as string) ignore nulls order by cast(`s`.`sku` as string) limit 2),
         [])
     end as `skus`,
-    (round(sum(`s`.`quantity`) * pow(10, 6)) / pow(10, 6)) as `pieces`,
+    round(cast(sum(`s`.`quantity`) as numeric), 6) as `pieces`,
     (
       select item
       from (
@@ -1009,7 +1009,7 @@ with
     ) as `top_category`,
     (round((cast(countif((`products`.`category` = 'drinks' and `orders`.`status` = 'paid')) as float64) /
       nullif(count(*), 0)) * pow(10, 6)) / pow(10, 6)) as `drinks_share`,
-    (round(sum(if((`orders`.`amount` >= 10), `s`.`quantity` * `products`.`price`, null)) * pow(10, 6)) / pow(10, 6)) as
+    round(cast(sum(if((`orders`.`amount` >= 10), `s`.`quantity` * `products`.`price`, null)) as numeric), 6) as
       `item_value`,
     array_agg(if(`products`.`price` is not null, `products`.`category`, null) ignore nulls order by
       `products`.`price` desc,
@@ -1338,7 +1338,7 @@ with
 select
   p.cdp_group as profile_id,
   count(*) as `size`,
-  (round(sum(`p`.`revenue`) * pow(10, 6)) / pow(10, 6)) as `spent`,
+  round(cast(sum(`p`.`revenue`) as numeric), 6) as `spent`,
   (round((
     array_agg(cast(`p`.`mean` as float64) ignore nulls order by cast(`p`.`mean` as float64))[safe_offset(cast(floor(0.5
       * (count(`p`.`mean`) - 1)) as int64))]

@@ -72,9 +72,9 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
     const mine = statements.filter(({ name }) => name === 'customer from orders')
     const printed = mine.map((statement) => printStatement(statement, dialect)).join('')
     expect(mine).toHaveLength(1)
-    expect(printed.match(/\braw\W{1,3}orders\b/g)).toHaveLength(1)
+    expect(printed.match(/\braw\W{1,3}orders\b/gi)).toHaveLength(1)
     // Days, months and quarters are asked for, months by eight traits.
-    expect(printed.match(/group by .*cdp_period$/gm)).toHaveLength(3)
+    expect(printed.match(/group by .*cdp_period"?$/gim)).toHaveLength(3)
   })
 })
 

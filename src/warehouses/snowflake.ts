@@ -1,0 +1,76 @@
+import type { ConnectionOptions } from 'snowflake-sdk'
+import { CdpError, failure } from '../error.ts'
+import { snowflakeDialect } from './snowflake-dialect.ts'
+import { type Line, loadDriver, logIn } from './snowflake-driver.ts'
+import { loginFailure } from './snowflake-failures.ts'
+import { snowflakeGrants } from './snowflake-grants.ts'
+import { type Login, loginOf } from './snowflake-login.ts'
+import { type SnowflakeOptions, snowflakeOptions } from './snowflake-options.ts'
+import { SnowflakeSession } from './snowflake-session.ts'
+import type { Access, Warehouse } from './warehouse.ts'
+
+/** Snowflake. The driver is loaded by the first `connect`. */
+export const snowflake: Warehouse<SnowflakeOptions> = {
+  type: 'snowflake',
+  options: snowflakeOptions,
+  dialect: snowflakeDialect,
+  grants: (wanted) => snowflakeGrants(wanted, snowflakeDialect),
+  isOwnDatabase: ({ database }, name) => database?.toUpperCase() === name.toUpperCase(),
+  async connect(given: SnowflakeOptions, { directory }: Access) {
+    const login = await loginOf(given, { directory, env: process.env })
+    const driver = await loadDriver()
+    const open = () => prepared(driver, login, given)
+    return new SnowflakeSession(await open(), open, given.connections)
+  },
+}
+
+async function prepared(
+  driver: typeof import('snowflake-sdk'),
+  { driver: options, fingerprint }: Login,
+  given: SnowflakeOptions,
+): Promise<Line> {
+  const where = `The database "${options.database}" of the account "${options.account}"`
+  const line = await logIn(driver, options, given.query_tag).catch((error: unknown) => {
+    throw loginFailure(where, fingerprint, error)
+  })
+  try {
+    await line.run({ name: 'set session', text: settings(given), values: [] })
+    await check(line, where, options)
+  } catch (error) {
+    await line.end()
+    throw error instanceof CdpError ? error : loginFailure(where, fingerprint, error)
+  }
+  return line
+}
+
+/** What a session keeps. Numbers and words of ours only. */
+function settings({ timeout }: SnowflakeOptions): string {
+  const all = [
+    `TIMEZONE = 'UTC'`,
+    'WEEK_START = 1',
+    'QUOTED_IDENTIFIERS_IGNORE_CASE = false',
+    'ROWS_PER_RESULTSET = 0',
+    'AUTOCOMMIT = true',
+    `BINARY_OUTPUT_FORMAT = 'HEX'`,
+    `TIMESTAMP_LTZ_OUTPUT_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF9TZH:TZM'`,
+    `TIMESTAMP_TZ_OUTPUT_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF9TZH:TZM'`,
+    `TIMESTAMP_NTZ_OUTPUT_FORMAT = 'YYYY-MM-DD"T"HH24:MI:SS.FF9'`,
+    `DATE_OUTPUT_FORMAT = 'YYYY-MM-DD'`,
+    ...(timeout === undefined ? [] : [`STATEMENT_TIMEOUT_IN_SECONDS = ${timeout}`]),
+  ]
+  return `alter session set ${all.join(' ')}`
+}
+
+/** Snowflake lets in whoever names a database that is not there, or that the role may not use. */
+async function check(line: Line, where: string, { role }: ConnectionOptions): Promise<void> {
+  const text = 'select current_database() as "DATABASE", current_role() as "ROLE"'
+  const { rows } = await line.run({ name: 'look at session', text, values: [] })
+  for await (const [database, found] of rows())
+    if (database === null)
+      throw failure(
+        'warehouse',
+        'warehouse/connection',
+        `${where} is not there, or the role "${String(found ?? role)}" may not use it.`,
+        'Check `database:`, and `grant usage on database … to role …`.',
+      )
+}
