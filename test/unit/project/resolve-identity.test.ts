@@ -248,7 +248,14 @@ test('an editor is told of every key of identity, and of no other', () => {
   const inside = (schema: object, name: string) =>
     (schema as { properties: Record<string, { properties?: object; additionalProperties?: object }> }).properties[name]
   expect(keys(entities)).toEqual(expect.arrayContaining(['of', 'always_merge', 'never_merge', 'guard']))
-  expect(keys(inside(entities, 'never_merge') ?? {})).toEqual(['table', 'file', 'sql', 'dbt', 'identifiers', 'may_be_empty'])
+  expect(keys(inside(entities, 'never_merge') ?? {})).toEqual([
+    'table',
+    'file',
+    'sql',
+    'dbt',
+    'identifiers',
+    'may_be_empty',
+  ])
   expect(keys(inside(entities, 'guard') ?? {})).toEqual(['max_profile_size', 'max_merge_rate', 'on_violation'])
   expect(keys(inside(entities, 'identifiers')?.additionalProperties ?? {})).toContain('limit')
   expect(keys(sources)).toEqual(expect.arrayContaining(['overlap', 'may_be_empty']))
