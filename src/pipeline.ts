@@ -88,7 +88,7 @@ export async function validate(
 ): Promise<readonly Diagnostic[]> {
   const { project, diagnostics } = await inspect(request, environment)
   if (project === undefined || !options.warehouse) return diagnostics
-  const session = await connect(project, request, environment, 'write')
+  const session = await connect(project, request, environment, 'look')
   return closing(session, async () => [...diagnostics, ...(await checkWarehouse(project, session))])
 }
 

@@ -56,7 +56,7 @@ export async function connect(
   project: Project,
   request: Request,
   environment: Environment,
-  mode: 'read' | 'write',
+  mode: 'read' | 'look' | 'write',
 ): Promise<Session> {
   const warehouse = warehouseOf(project, environment)
   const { account } = openTarget(project.target, environment.world.env, secretFiles(project.directory))

@@ -7,7 +7,7 @@ import { withinBounds } from './events.ts'
 import { printExpression } from './expression.ts'
 import { countPart, extremePart, type Folded, mean, one, sumPart, timePart, whole } from './folded.ts'
 import { block } from './layout.ts'
-import { rounded } from './measure.ts'
+import { rounded, sumType } from './measure.ts'
 import type { PrintContext } from './print-context.ts'
 import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
 import { inWindow } from './window.ts'
@@ -71,7 +71,7 @@ function foldedMeasureOf(context: Context, { measure, ...event }: Event): Folded
     case 'sum':
       return {
         parts: [sumPart(dialect, printExpression(measure.of, print), filter)],
-        value: (at) => sql`coalesce(${rounded(at(0), context)}, 0)`,
+        value: (at) => sql`coalesce(${rounded(at(0), context, sumType(measure.of))}, 0)`,
       }
     case 'avg':
       return mean(dialect, printExpression(measure.of, print), filter)

@@ -6,7 +6,7 @@ import { printCondition } from './condition.ts'
 import { type Context, hasTime } from './context.ts'
 import { printExpression } from './expression.ts'
 import { block } from './layout.ts'
-import { type Measured, orderBy, rounded } from './measure.ts'
+import { type Measured, orderBy, rounded, sumType } from './measure.ts'
 
 /*
  * Aggregates that need not see a row twice: each is a few parts, what parts of some rows and parts of other rows fold
@@ -46,7 +46,7 @@ export function foldedMeasure(
     case 'sum':
       return {
         parts: [sumPart(dialect, printExpression(measure.of, print), filter)],
-        value: (at) => rounded(at(0), print),
+        value: (at) => rounded(at(0), print, sumType(measure.of)),
       }
     case 'avg':
       return mean(dialect, printExpression(measure.of, print), filter)
@@ -67,6 +67,7 @@ export function foldedMeasure(
       return ending(context, source, {
         which: measure.kind,
         value: printExpression(of, print),
+        type: typeOf(of),
         isKnown: known(of),
         filter: by === undefined ? filter : both(filter, known(by.of)),
         by: by && { value: printExpression(by.of, print), order: (key) => orderBy(dialect, by, key) },
@@ -155,6 +156,8 @@ function countOf(dialect: Dialect, value: Sql | undefined, filter: Sql | undefin
 export interface Ending {
   readonly which: 'first' | 'last'
   readonly value: Sql
+  /** What is known of it. */
+  readonly type: ValueType
   /** Whether a row has a value. */
   readonly isKnown: Sql
   readonly filter: Sql | undefined
@@ -169,7 +172,7 @@ export interface RowKey {
 }
 
 /** The value at one end of the rows of a source that has a time; the keys of that row are kept beside it. */
-export function ending(context: Context, source: Source, { which, value, isKnown, filter, by }: Ending): Folded {
+export function ending(context: Context, source: Source, { which, value, type, isKnown, filter, by }: Ending): Folded {
   const { dialect } = context
   const keys = [...(by === undefined ? [] : [by]), ...rowKeys(context, source, which, by === undefined)]
   const chosen = both(filter, isKnown)
@@ -182,8 +185,8 @@ export function ending(context: Context, source: Source, { which, value, isKnown
     }),
   )
   const found: FoldedPart = {
-    value: dialect.valueAt(which, value, order, filter),
-    fold: (at) => dialect.valueAt(which, at(0), kept(at)),
+    value: dialect.valueAt(which, value, order, filter, type),
+    fold: (at) => dialect.valueAt(which, at(0), kept(at), undefined, type),
   }
   return one(found, ...beside)
 }

@@ -1,3 +1,4 @@
+import type { Expression } from '../project/language.ts'
 import type { ComparedMeasure, RowMeasure, RowOrder } from '../project/project.ts'
 import { typeOf } from '../project/types.ts'
 import type { Dialect, OrderKey } from '../sql/dialect.ts'
@@ -29,8 +30,9 @@ export function measured(measure: RowMeasure, rows: Measured): Sql {
     case 'exists':
       return dialect.anyRow(filter ?? sql`true`)
     case 'sum':
+      return rounded(dialect.aggregate('sum', printExpression(measure.of, print), filter), print, sumType(measure.of))
     case 'avg':
-      return rounded(dialect.aggregate(measure.kind, printExpression(measure.of, print), filter), print)
+      return rounded(dialect.aggregate('avg', printExpression(measure.of, print), filter), print)
     case 'count_distinct':
       return dialect.aggregate(measure.kind, printExpression(measure.of, print), filter)
     case 'min':
@@ -64,8 +66,18 @@ export function measuredInPeriod(measure: ComparedMeasure, rows: Measured): Sql 
 }
 
 /** A number to six digits: floats that are added in another order differ in their last, which must not look like a change. */
-export function rounded(value: Sql, { dialect }: Pick<PrintContext, 'dialect'>): Sql {
-  return dialect.round(value, 6, 'float')
+export function rounded(
+  value: Sql,
+  { dialect }: Pick<PrintContext, 'dialect'>,
+  type: 'integer' | 'decimal' | 'float' = 'float',
+): Sql {
+  return dialect.round(value, 6, type)
+}
+
+/** What a sum is, as far as is known. */
+export function sumType(of: Expression): 'integer' | 'decimal' | 'float' {
+  const type = typeOf(of)
+  return type === 'integer' || type === 'decimal' ? type : 'float'
 }
 
 type Of<Kind extends RowMeasure['kind']> = Extract<RowMeasure, { kind: Kind }>
@@ -81,11 +93,11 @@ function share({ on }: Of<'share'>, { print, filter }: Measured): Sql {
 /** With an order of its own, rows that have no place in it do not count. */
 function ending({ kind, of, by }: Of<'first' | 'last'>, { print, filter, order }: Measured): Sql {
   const value = printExpression(of, print)
-  if (by === undefined) return print.dialect.valueAt(kind, value, order, filter)
+  if (by === undefined) return print.dialect.valueAt(kind, value, order, filter, typeOf(of))
   const key = printExpression(by.of, print)
   const known = printExpression({ kind: 'isNull', of: by.of, negated: true }, print)
   const rows = filter === undefined ? known : join([filter, known], ' and ')
-  return print.dialect.valueAt(kind, value, [...orderBy(print.dialect, by, key), ...order], rows)
+  return print.dialect.valueAt(kind, value, [...orderBy(print.dialect, by, key), ...order], rows, typeOf(of))
 }
 
 /** What rows are put in order by, where a measure asks for that. `key` is its value where it stands. */

@@ -1,5 +1,6 @@
 import { readingOfAggregate, readingOfPick } from '../project/append-only.ts'
 import type { Entity, PickBy, Source, TraitDefinition } from '../project/project.ts'
+import type { ValueType } from '../sql/dialect.ts'
 import { column, type Sql, sql } from '../sql/sql.ts'
 import type { Context } from './context.ts'
 import { ending, extremePart, type Folded, foldedMeasure, one, plainKey, type RowKey, timePart } from './folded.ts'
@@ -36,7 +37,7 @@ export function pickColumns(context: Context, entity: Entity, source: Source, pi
   const found = {
     ...said,
     value: picked(context, entity, source, pick),
-    folded: foldedPick(context, source, by, value),
+    folded: foldedPick(context, source, by, { value, type: typeOfColumn(source, entity, pick) }),
   }
   if (by !== 'first' && by !== 'most_recent') return [found]
   const seen = timePart(context.dialect, by === 'first' ? 'min' : 'max', sql`${value} is not null`)
@@ -54,45 +55,55 @@ function pickedColumn(source: Source, entity: Entity, pick: Picked): Sql {
   return column('s', identifier === undefined ? pick.column : valid(identifier))
 }
 
+/** What is known of it. */
+function typeOfColumn(source: Source, entity: Entity, { column: name }: Picked): ValueType {
+  const isIdentifier = identifierColumns(source, entity).some((each) => each.column === name)
+  return isIdentifier ? 'text' : (source.types.get(name) ?? 'unknown')
+}
+
 function picked(context: Context, entity: Entity, source: Source, pick: Picked): Sql {
   const { dialect } = context
   const value = pickedColumn(source, entity, pick)
   const order = rowOrder(context, source)
+  const type = typeOfColumn(source, entity, pick)
   switch (pick.by) {
     case 'most_frequent':
       return dialect.tally(value)
     case 'concat_distinct': {
-      const isIdentifier = identifierColumns(source, entity).some((each) => each.column === pick.column)
-      const type = isIdentifier ? 'text' : (source.types.get(pick.column) ?? 'unknown')
       return dialect.distinctList(sql`nullif(${dialect.plainText(value, type)}, '')`)
     }
     case 'min':
     case 'max':
-      return dialect.extreme(pick.by, value, 'unknown')
+      return dialect.extreme(pick.by, value, type)
     case 'any_true':
       return dialect.anyTrue(dialect.cast(value, 'boolean'))
     case 'longest':
-      return dialect.valueAt('last', value, [lengthOf(context, value), ...order])
+      return dialect.valueAt('last', value, [lengthOf(context, value), ...order], undefined, type)
     case 'first':
-      return dialect.valueAt('first', value, order)
+      return dialect.valueAt('first', value, order, undefined, type)
     case 'most_recent':
     case 'priority':
-      return dialect.valueAt('last', value, order)
+      return dialect.valueAt('last', value, order, undefined, type)
   }
 }
 
 /** The same in parts; undefined where it does not add up. */
-function foldedPick(context: Context, source: Source, by: PickBy, value: Sql): Folded | undefined {
+function foldedPick(
+  context: Context,
+  source: Source,
+  by: PickBy,
+  { value, type }: { readonly value: Sql; readonly type: ValueType },
+): Folded | undefined {
   const { dialect } = context
   const end = (which: 'first' | 'last', by?: RowKey) =>
-    ending(context, source, { which, value, isKnown: sql`${value} is not null`, filter: undefined, by })
+    ending(context, source, { which, value, type, isKnown: sql`${value} is not null`, filter: undefined, by })
   switch (by) {
     case 'most_frequent':
     case 'concat_distinct':
       return undefined
     case 'min':
     case 'max':
-      return one(extremePart(dialect, by, value, undefined))
+      return one(extremePart(dialect, by, value, undefined, { type }))
     case 'any_true':
       return one({ value: dialect.anyTrue(dialect.cast(value, 'boolean')), fold: (at) => dialect.anyTrue(at(0)) })
     case 'longest':

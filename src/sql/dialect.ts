@@ -165,9 +165,9 @@ export interface Dialect extends Quoting {
   anyTrue(value: Sql): Sql
   /**
    * The non-null value of the row that is first or last by `order`; later members of `order` break ties. A null key
-   * comes after all others, seen from either end.
+   * comes after all others, seen from either end. A list needs its `type`.
    */
-  valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql): Sql
+  valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql, type?: ValueType): Sql
   /** An opaque aggregate of all non-null values, for `mostFrequent` only; null when there is none. */
   tally(value: Sql, where?: Sql): Sql
   /**

@@ -176,5 +176,5 @@ function bind(prepared: Driver.DuckDBPreparedStatement, at: number, value: Value
 }
 
 function failed({ name, text }: Pick<Printed, 'name' | 'text'>, error: unknown): StatementError {
-  return new StatementError(name, text, error, 'statement', statementFix(error))
+  return new StatementError(name, text, error, statementFix(error))
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -64,12 +65,13 @@ export const duckdb: Warehouse<DuckdbOptions> & {
     })
     const inProject = (path: string) => (isAbsolute(path) ? path : join(access.directory, path))
     const threads = access.threads ?? given.threads
-    const path = given.path === ':memory:' || isRemote(given.path) ? given.path : inProject(given.path)
+    const file = given.path === ':memory:' || isRemote(given.path) ? given.path : inProject(given.path)
+    const path = access.mode === 'look' && isAbsolute(file) && !existsSync(file) ? ':memory:' : file
     if (isAbsolute(path) && access.mode === 'write') await makeFolder(dirname(path))
     const source = await lease(driver, {
       path,
       directory: access.directory,
-      readOnly: access.mode === 'read',
+      readOnly: access.mode !== 'write',
       settings: {
         ...(threads && { threads: String(threads) }),
         ...(given.memory_limit && { memory_limit: given.memory_limit }),

@@ -94,6 +94,7 @@ export const postgresDialect: Dialect = {
 
   divide: (a, b) => sql`(cast(${a} as double precision) / nullif(${b}, 0))`,
   round: (value, digits, type) => {
+    if (type === 'integer' && typeof digits === 'number' && digits >= 0) return cast(value, 'bigint')
     if (type !== 'float') return sql`round(cast(${value} as numeric), ${digits})`
     // Its own round of floats goes to the even neighbour; a cast to numeric keeps 15 digits only.
     const power = sql`power(cast(10 as double precision), ${digits})`
@@ -326,7 +327,9 @@ function integer(value: Sql): Sql {
 }
 
 /** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
-function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where: Sql | undefined): Sql {
+function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql, type?: ValueType): Sql {
+  // A list of lists would be a matrix, whose rows have to be of one length.
+  if (type === 'list') return cast(valueAt(which, cast(value, 'text'), order, where), 'list')
   const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
   const keys = [...order, ...inOrder(value, 'unknown')].map((key) =>
     'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,

@@ -6,6 +6,7 @@ import { type Bound, from, id, join, print, printName, type Sql, sql, type Table
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { aboutServer, tryCreate } from './postgres-doctor.ts'
+import { remedyOf, wordsOf } from './postgres-remedy.ts'
 import { isConflict, type Printed, printed, type Result, run, unbound } from './postgres-statement.ts'
 import { StatementError } from './statement-error.ts'
 import type { About, Page, Row, Session } from './warehouse.ts'
@@ -184,7 +185,10 @@ export class PostgresSession implements Session {
 
   async #connect(): Promise<Client> {
     if (this.#closed) throw failure('bug', 'bug/unexpected', 'The warehouse was used after it was closed.')
-    const connection: Client = await this.#pool.client.acquireConnection()
+    const connection: Client = await this.#pool.client.acquireConnection().catch((error: unknown) => {
+      const message = `The warehouse cannot be reached any more: ${wordsOf(error)}`
+      throw failure('warehouse', 'warehouse/connection', message, remedyOf(error), error)
+    })
     this.#busy.add(connection)
     return connection
   }

@@ -1,6 +1,7 @@
 import type { Client, QueryConfig } from 'pg'
 import { failure } from '../error.ts'
 import { type Bound, type Part, print, type Quoting, type Sql, type Tokens, type Values } from '../sql/sql.ts'
+import { remedyOf } from './postgres-remedy.ts'
 import { StatementError } from './statement-error.ts'
 
 /** A statement as Postgres gets it. */
@@ -44,7 +45,8 @@ export async function run(connection: Client, { name, text, values }: Printed): 
       count: result.rowCount ?? 0,
     }
   } catch (error) {
-    throw new StatementError(name, text, error, codeOf(error) === INSUFFICIENT_PRIVILEGE ? 'permission' : 'statement')
+    const refusal = codeOf(error) === INSUFFICIENT_PRIVILEGE ? 'permission' : 'statement'
+    throw new StatementError(name, text, error, remedyOf(error), refusal)
   }
 }
 

@@ -5,6 +5,7 @@ import { failure } from '../error.ts'
 import { secret } from '../secret.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { postgresGrants } from './postgres-grants.ts'
+import { remedyOf, wordsOf } from './postgres-remedy.ts'
 import { PostgresSession } from './postgres-session.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
@@ -83,7 +84,7 @@ function prepare({ mode }: Access, { idle }: PostgresTiming): Created {
     `set extra_float_digits = 1`,
     `set client_min_messages = warning`,
     `set idle_in_transaction_session_timeout = ${Math.round(idle)}`,
-    ...(mode === 'read' ? [`set default_transaction_read_only = on`] : []),
+    ...(mode === 'write' ? [] : [`set default_transaction_read_only = on`]),
   ].join('; ')
   return (connection, done) => {
     // The pool learns of a broken connection when it is used next; without a listener it would end the process.
@@ -96,8 +97,8 @@ function prepare({ mode }: Access, { idle }: PostgresTiming): Created {
 async function check(pool: Knex, { host, database }: PostgresOptions): Promise<void> {
   const where = `The database "${database}" on "${host}"`
   const connection: Client = await pool.client.acquireConnection().catch((error: unknown) => {
-    const words = error instanceof Error ? error.message : String(error)
-    throw failure('warehouse', 'warehouse/connection', `${where} cannot be opened: ${words}`, undefined, error)
+    const message = `${where} cannot be opened: ${wordsOf(error)}`
+    throw failure('warehouse', 'warehouse/connection', message, remedyOf(error), error)
   })
   try {
     const query = `select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding`

@@ -8,18 +8,13 @@ export class StatementError extends CdpError {
   /** The statement as it was sent. */
   readonly text: string
 
-  /** `fix`: an instruction, where there is a sure one. */
-  constructor(name: string, text: string, cause: unknown, refusal: Refusal = 'statement', fix = FIXES[refusal]) {
-    const message = `${name} failed: ${firstLines(cause)}`
-    const { who, diagnostics } = failure('warehouse', `warehouse/${refusal}`, message, fix)
+  /** `fix`: what somebody can do about it, where there is a sure thing. */
+  constructor(name: string, text: string, cause: unknown, fix?: string, refusal: Refusal = 'statement') {
+    const said = `${name} failed: ${firstLines(cause)}`
+    const { who, diagnostics } = failure('warehouse', `warehouse/${refusal}`, said, fix)
     super(who, diagnostics, cause)
     this.text = text
   }
-}
-
-const FIXES: Readonly<Record<Refusal, string | undefined>> = {
-  statement: undefined,
-  permission: 'Have an administrator give the right: `cdp doctor --grants` prints the whole script.',
 }
 
 function firstLines(cause: unknown): string {

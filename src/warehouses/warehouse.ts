@@ -18,8 +18,11 @@ export type Row = Readonly<Record<string, Cell>>
 export interface Access {
   /** The project root; paths in SQL are relative to it. */
   readonly directory: string
-  /** `read` opens without any right to change, where the warehouse can do so. */
-  readonly mode: 'read' | 'write'
+  /**
+   * `read` opens without any right to change, where the warehouse can do so; `look` the same, also where there is no
+   * warehouse yet that could be opened.
+   */
+  readonly mode: 'read' | 'look' | 'write'
   /** Most threads to use, where the warehouse runs on this machine; before what the options say. */
   readonly threads?: number | undefined
 }

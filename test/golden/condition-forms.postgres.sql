@@ -576,17 +576,11 @@ not "s"."did_71fc17b6"
 "s"."did_b6fd575a"
 
 -- { did: orders, sum: amount, at_least: 100 }
-"did_d5a7f8d6": coalesce(
-  coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-    double precision) / power(cast(10 as double precision), 6)), 0) >= 100, false
-)
+"did_d5a7f8d6": coalesce(coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) >= 100, false)
 "s"."did_d5a7f8d6"
 
 -- { did: orders, sum: amount, at_most: 0 }
-"did_26a1dfcd": coalesce(
-  coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-    double precision) / power(cast(10 as double precision), 6)), 0) <= 0, false
-)
+"did_26a1dfcd": coalesce(coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) <= 0, false)
 "s"."did_26a1dfcd"
 
 -- { did: orders, avg: amount, at_least: 40 }

@@ -27,6 +27,7 @@ import {
   CONDITIONS_ZONE,
   EARLIER,
 } from '../support/condition-forms.ts'
+import { ENGINES } from '../support/engines.ts'
 import { rowsTable } from '../support/form-rows.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
@@ -113,23 +114,25 @@ test('however many forms there are, each source and the past are read once, and 
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
 })
 
-describe('each form is', () => {
+describe.each(ENGINES)('on $title each form is', (engine) => {
+  let place: Inline
   let answers: readonly (readonly Cell[])[]
   let members: readonly (readonly Cell[])[]
 
   beforeAll(async () => {
-    const { session } = made
+    place = await inline(files(CONDITIONS_NOW, segments), engine)
+    const { session } = place
     for (const [name, rows] of Object.entries(CONDITION_ROWS)) await rowsTable(session, name, rows, CONDITION_TYPES)
     const now = CONDITION_ROWS.crm ?? []
     for (const { now: then, gold } of EARLIER) {
       const crm = now.map((row) => ({ ...row, tier: gold.includes(row.id ?? '') ? 'gold' : 'silver' }))
       await rowsTable(session, 'crm', crm, CONDITION_TYPES)
-      made.write(files(then, ''))
-      await made.run()
+      place.write(files(then, ''))
+      await place.run()
     }
     await rowsTable(session, 'crm', now, CONDITION_TYPES)
     // Nobody reads what all these segments would publish.
-    const context = { project: made.project, dialect: session.dialect }
+    const context = { project: place.project, dialect: session.dialect }
     const request = { session, state: compileState(context), clock: realClock, runId: 'r', now: CONDITIONS_NOW }
     const { number } = await build(compileModels(context), request)
     const tables = answersIn(context)
@@ -139,6 +142,7 @@ describe('each form is', () => {
     answers = first ?? []
     members = second ?? []
   }, 60_000)
+  afterAll(() => place.close())
 
   test.each(forms.map((form, index) => ({ ...form, index })))(
     'what it says: $where',

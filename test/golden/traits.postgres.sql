@@ -564,8 +564,7 @@ with
     s.cdp_profile,
     count(*) as "order_count",
     count(distinct "s"."status") as "statuses",
-    (cast(round(cast(cast((sum("s"."amount") filter (where ("s"."status" = 'paid'))) * power(cast(10 as double
-      precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as "revenue",
+    round(cast(sum("s"."amount") filter (where ("s"."status" = 'paid')) as numeric), 6) as "revenue",
     (cast(round(cast(cast((cast(sum("s"."amount") as double precision) / nullif(count("s"."amount"), 0)) * power(cast(10
       as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)) as
       "mean",
@@ -738,13 +737,11 @@ with
     (count(*) filter (where s.cdp_time <= "clock"."now") > 0) as "streak",
     (count(*) filter (where ("s"."status" = 'paid') and s.cdp_time <= "clock"."now") > 0) as "paid_streak",
     (count(*) filter (where ("s"."amount" > 0) and s.cdp_time <= "clock"."now") > 0) as "longest_streak",
-    coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-      double precision) / power(cast(10 as double precision), 6)), 0) as "best_month",
+    coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) as "best_month",
     count(*) as "worst_month",
     case
       when (count(*) filter (where ("s"."status" = 'paid')) > 0)
-      then coalesce((cast(round(cast(cast((sum("s"."amount") filter (where ("s"."status" = 'paid'))) * power(cast(10 as
-        double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double precision), 6)), 0)
+      then coalesce(round(cast(sum("s"."amount") filter (where ("s"."status" = 'paid')) as numeric), 6), 0)
     end as "usual_month",
     max("s"."amount") as "middle_month"
   from "orders_local" as s
@@ -823,8 +820,7 @@ with
   select
     s.cdp_profile_id as profile_id,
     cast(extract(year from s.cdp_local) * 4 + extract(quarter from s.cdp_local) as bigint) as cdp_period,
-    coalesce((cast(round(cast(cast(sum("s"."amount") * power(cast(10 as double precision), 6) as text) as numeric)) as
-      double precision) / power(cast(10 as double precision), 6)), 0) as "last_quarter"
+    coalesce(round(cast(sum("s"."amount") as numeric), 6), 0) as "last_quarter"
   from "orders_local" as s
   cross join "_cdp"."b0_clock" as clock
   where s.cdp_profile_id is not null and s.cdp_local is not null
@@ -1065,8 +1061,7 @@ with
         limit 2
       )
     end as "skus",
-    (cast(round(cast(cast(sum("s"."quantity") * power(cast(10 as double precision), 6) as text) as numeric)) as double
-      precision) / power(cast(10 as double precision), 6)) as "pieces",
+    cast(sum("s"."quantity") as bigint) as "pieces",
     (
       select item
       from (
@@ -1082,9 +1077,8 @@ with
     (cast(round(cast(cast((cast(count(*) filter (where ("products"."category" = 'drinks' and "orders"."status" =
       'paid')) as double precision) / nullif(count(*), 0)) * power(cast(10 as double precision), 6) as text) as
       numeric)) as double precision) / power(cast(10 as double precision), 6)) as "drinks_share",
-    (cast(round(cast(cast((sum("s"."quantity" * "products"."price") filter (where ("orders"."amount" >= 10))) *
-      power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
-      precision), 6)) as "item_value",
+    round(cast(sum("s"."quantity" * "products"."price") filter (where ("orders"."amount" >= 10)) as numeric), 6) as
+      "item_value",
     (array_agg("products"."category" order by
       "products"."price" desc nulls last,
       cast(s.cdp_key as text) collate "C" nulls last,
@@ -1474,8 +1468,7 @@ with
 select
   p.cdp_group as profile_id,
   count(*) as "size",
-  (cast(round(cast(cast(sum("p"."revenue") * power(cast(10 as double precision), 6) as text) as numeric)) as double
-    precision) / power(cast(10 as double precision), 6)) as "spent",
+  round(cast(sum("p"."revenue") as numeric), 6) as "spent",
   (cast(round(cast(cast((percentile_cont(0.5) within group (
     order by cast("p"."mean" as double precision)
   )) * power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double

