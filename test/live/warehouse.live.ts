@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { id, sql, text, verbatim } from '../../src/sql/sql.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { warehouseContract } from '../contract/warehouse.ts'
-import { bound } from '../contract/warehouse-bench.ts'
+import { bound, type Skip } from '../contract/warehouse-bench.ts'
 import { dialectContract } from '../contract/warehouse-dialect.ts'
 import { copyProject } from '../support/cli.ts'
 import { hostile } from '../support/hostile.ts'
@@ -17,14 +17,20 @@ const open = (): Promise<Session> => warehouse.connect(options, { directory: pro
 /** The schemas that the contract and the sample make; the state of a run without `--sandbox` is never made. */
 const SCHEMAS = ['contract', 'contract_normalise', 'My "Schema".x', 'raw', 'cdp', '_cdp', '_cdp_sandbox']
 
-/** All schemas there are, a row each, where the standard does not show those of others. */
-const ALL_SCHEMAS: Readonly<Record<string, string>> = {
-  postgres: 'select nspname as name from pg_catalog.pg_namespace',
+/** What is peculiar to a warehouse: what its own test of the contract says stands here too. */
+interface Peculiar {
+  /** All schemas there are, a row each, where the standard does not show those of others. */
+  readonly schemas?: string
+  /** Characters that no text can hold. */
+  readonly unfit?: RegExp
+  readonly skips?: readonly Skip[]
 }
 
-/** What texts each can hold; all of them unless it says. */
-const TEXTS: Readonly<Record<string, RegExp>> = { postgres: /[\0\u1c90-\u1cbf\u2c2f]/g }
-const unfit = TEXTS[warehouse.type]
+const PECULIAR: Readonly<Record<string, Peculiar>> = {
+  postgres: { schemas: 'select nspname as name from pg_catalog.pg_namespace', unfit: /[\0\u1c90-\u1cbf\u2c2f]/g },
+}
+
+const { schemas: listed, unfit, skips = [] } = PECULIAR[warehouse.type] ?? {}
 const texts = unfit === undefined ? hostile() : hostile().map((value) => value.replaceAll(unfit, ''))
 
 let mayDrop = false
@@ -32,7 +38,7 @@ let mayDrop = false
 beforeAll(async () => {
   const session = await open()
   try {
-    const all = ALL_SCHEMAS[warehouse.type] ?? 'select schema_name as name from information_schema.schemata'
+    const all = listed ?? 'select schema_name as name from information_schema.schemata'
     for (const schema of SCHEMAS) {
       const query = sql`select count(*) as ${id('n')} from (${verbatim(all)}) as s where name = ${text(schema)}`
       const found = Object.values((await session.first(bound('schemas', query))) ?? {})[0]
@@ -55,7 +61,7 @@ afterAll(async () => {
   console.log(`Dropped: ${SCHEMAS.join(', ')}`)
 })
 
-describe('a session', () => warehouseContract(open, [], texts))
+describe('a session', () => warehouseContract(open, skips, texts))
 describe('the dialect', () => dialectContract(open, texts))
 
 test('the sample runs, finds what it finds on DuckDB, and has nothing to say the second time', {
