@@ -5,10 +5,17 @@ import { LongestFirst } from './test/support/sequence.ts'
 export default defineConfig({
   test: {
     // `npm run crash` takes its own files, which take too long for everyday, and every point of those that are killed.
-    include: process.env.CRASH
-      ? ['test/crash/*.crash.ts', 'test/e2e/kill-*.test.ts']
-      : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
-    globalSetup: ['test/support/build.ts', 'test/support/run-folder.ts'],
+    // `npm run live` those that need a real account.
+    include: process.env.LIVE
+      ? ['test/live/*.live.ts']
+      : process.env.CRASH
+        ? ['test/crash/*.crash.ts', 'test/e2e/kill-*.test.ts']
+        : ['test/**/*.test.ts', 'examples/**/*.test.ts'],
+    globalSetup: [
+      ...(process.env.LIVE ? ['test/live/setup.ts'] : []),
+      'test/support/build.ts',
+      'test/support/run-folder.ts',
+    ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

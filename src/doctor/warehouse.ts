@@ -31,7 +31,10 @@ export async function lookAtWarehouse(
   return closing(opened, async () => [
     ...(await lookAtItself(opened)),
     await looked('clock', () => clock(opened, environment)),
-    await looked('tables', async () => ({ diagnostics: await checkWarehouse(project, opened) })),
+    await looked('tables', async () => ({
+      found: `${project.sources.size} sources`,
+      diagnostics: await checkWarehouse(project, opened),
+    })),
     await looked('reading', () => reading(project, opened)),
     ...(opened.tryCreate === undefined ? [] : [await looked('writing', () => writing(project, request, opened))]),
   ])

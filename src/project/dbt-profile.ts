@@ -104,7 +104,7 @@ const ADAPTERS: Readonly<Record<string, Names>> = {
     ...EVERYWHERE,
     ...{ project: 'project', database: 'project', location: 'location', keyfile: 'key_file', method: null },
     ...{ maximum_bytes_billed: 'maximum_bytes_billed', priority: null, job_retries: null },
-    ...{ job_execution_timeout_seconds: null, timeout_seconds: null, job_retry_deadline_seconds: null },
+    ...{ job_execution_timeout_seconds: 'job_timeout', timeout_seconds: null, job_retry_deadline_seconds: null },
   },
   snowflake: {
     ...EVERYWHERE,
