@@ -1,9 +1,18 @@
-/** What somebody can do about a failure of the server or of the way to it, and who; undefined where it is in the words. */
+/** What somebody can do about a statement that failed, and who; undefined where it is in the server's words. */
 export function remedyOf(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : undefined
+  const code = codeOf(error)
   // The driver gives no code where the server said nothing more.
-  if (code === undefined) return error instanceof Error ? GONE : undefined
+  if (code === undefined) return GONE
   return REMEDIES[code] ?? (code.startsWith('08') || code.startsWith('57P') ? GONE : undefined)
+}
+
+/** The same about a connection that cannot be made. */
+export function reachOf(error: unknown): string | undefined {
+  return codeOf(error) === undefined ? UNREACHED : remedyOf(error)
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && error.code !== undefined ? String(error.code) : undefined
 }
 
 /** What was said of a connection that cannot be made. */

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import pLimit, { type LimitFunction } from 'p-limit'
 import type { Client } from 'pg'
 import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
@@ -6,7 +7,7 @@ import { type Bound, from, id, join, print, printName, type Sql, sql, type Table
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { aboutServer, tryCreate } from './postgres-doctor.ts'
-import { remedyOf, wordsOf } from './postgres-remedy.ts'
+import { reachOf, wordsOf } from './postgres-remedy.ts'
 import { isConflict, type Printed, printed, type Result, run, unbound } from './postgres-statement.ts'
 import { StatementError } from './statement-error.ts'
 import type { About, Page, Row, Session } from './warehouse.ts'
@@ -19,12 +20,16 @@ export class PostgresSession implements Session {
   readonly dialect: Dialect = postgresDialect
   readonly #pool: Knex
   readonly #busy = new Set<Client>()
+  /** A read keeps its connection for as long as its reader likes, who may need another one to go on. */
+  readonly #reading: LimitFunction
   /** Rows that were appended by table, and how many of them its statistics are to know next. */
   readonly #appended = new Map<string, { rows: number; next: number }>()
   #closed = false
 
-  constructor(pool: Knex) {
+  /** `connections`: how many the pool has at most. */
+  constructor(pool: Knex, connections: number) {
     this.#pool = pool
+    this.#reading = pLimit(Math.max(1, connections - 1))
   }
 
   async columns(table: Table, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType> | undefined> {
@@ -73,7 +78,11 @@ export class PostgresSession implements Session {
   ): AsyncGenerator<Page> {
     const name = `read of ${nameOf(table, tokens)}`
     const statement = (query: Sql) => ({ name, text: print(query, this.dialect, tokens), values: [] })
-    const connection = await this.#connect()
+    const leave = await entered(this.#reading)
+    const connection = await this.#connect().catch((error: unknown) => {
+      leave()
+      throw error
+    })
     try {
       // Small pages are cut out of larger answers: a round trip costs more than rows.
       const perAnswer = page * Math.max(1, Math.floor(SMALLEST_ANSWER / page))
@@ -101,6 +110,7 @@ export class PostgresSession implements Session {
       if (rows !== total)
         throw new StatementError(name, '', new Error(`the result was cut short: ${rows} of ${total} rows`))
     } finally {
+      leave()
       await this.#drop(connection)
     }
   }
@@ -187,7 +197,7 @@ export class PostgresSession implements Session {
     if (this.#closed) throw failure('bug', 'bug/unexpected', 'The warehouse was used after it was closed.')
     const connection: Client = await this.#pool.client.acquireConnection().catch((error: unknown) => {
       const message = `The warehouse cannot be reached any more: ${wordsOf(error)}`
-      throw failure('warehouse', 'warehouse/connection', message, remedyOf(error), error)
+      throw failure('warehouse', 'warehouse/connection', message, reachOf(error), error)
     })
     this.#busy.add(connection)
     return connection
@@ -226,6 +236,11 @@ async function transaction<T>(connection: Client, how: string, work: () => Promi
     await say('rollback').catch(() => {})
     throw error
   }
+}
+
+/** Waits for a place; returns what gives it back. */
+function entered(places: LimitFunction): Promise<() => void> {
+  return new Promise((enter) => void places(() => new Promise<void>(enter)))
 }
 
 /** What a query reads is not written. */

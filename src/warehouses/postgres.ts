@@ -5,7 +5,7 @@ import { failure } from '../error.ts'
 import { secret } from '../secret.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { postgresGrants } from './postgres-grants.ts'
-import { remedyOf, wordsOf } from './postgres-remedy.ts'
+import { reachOf, wordsOf } from './postgres-remedy.ts'
 import { PostgresSession } from './postgres-session.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
@@ -61,16 +61,25 @@ export const postgres: Warehouse<PostgresOptions> & {
         ...(given.password !== undefined && { password: given.password }),
         ...(given.ssl === 'on' && { ssl: true }),
         application_name: 'cdp',
+        connectionTimeoutMillis: LONGEST_CONNECTING,
       },
+      // A connection is free when a statement has ended, which may take as long as a merge of millions of rows.
+      acquireConnectionTimeout: LONGEST_STATEMENT,
       pool: { min: 0, max: given.connections, afterCreate: prepare(access, timing) },
     })
     await check(pool, given).catch(async (error: unknown) => {
       await pool.destroy()
       throw error
     })
-    return new PostgresSession(pool)
+    return new PostgresSession(pool, given.connections)
   },
 }
+
+/** Milliseconds after which a server that says nothing is given up. */
+const LONGEST_CONNECTING = 20_000
+
+/** Milliseconds for which a statement waits for those before it. */
+const LONGEST_STATEMENT = 12 * 3_600_000
 
 function silent(): void {}
 
@@ -98,7 +107,7 @@ async function check(pool: Knex, { host, database }: PostgresOptions): Promise<v
   const where = `The database "${database}" on "${host}"`
   const connection: Client = await pool.client.acquireConnection().catch((error: unknown) => {
     const message = `${where} cannot be opened: ${wordsOf(error)}`
-    throw failure('warehouse', 'warehouse/connection', message, remedyOf(error), error)
+    throw failure('warehouse', 'warehouse/connection', message, reachOf(error), error)
   })
   try {
     const query = `select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding`

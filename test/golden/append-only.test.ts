@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileModels } from '../../src/arrange.ts'
+import type { Context } from '../../src/compile/context.ts'
 import { printScript, printStatement, scriptOf } from '../../src/compile/print.ts'
 import { compilePublish } from '../../src/compile/publish.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
+import { expectStands } from '../support/stands.ts'
 
 const MODELS = `
 sources:
@@ -48,4 +51,18 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
     ]
     expectGolden(`append-only.${type}.sql`, printed.join('\n'))
   })
+})
+
+test.each(ENGINES)('$title takes each of its statements', async (engine) => {
+  const tables = [
+    `create table raw.visits (visit_id text, visited_at timestamptz, loaded_at timestamptz, user_id text, email text,
+      seconds integer, page text)`,
+  ]
+  const statements = (context: Context) => [
+    ...compileModels(context)
+      .filter(({ kind }) => kind === 'profile')
+      .flatMap(({ steps }) => steps.flatMap((step) => (step.kind === 'statement' ? [step.statement] : []))),
+    ...compilePublish(context).filter(({ name }) => name.includes(' parts')),
+  ]
+  await expectStands(engine, { files: { 'models/all.yaml': MODELS }, tables, statements })
 })

@@ -1,3 +1,4 @@
+import { parse } from 'libpg-query'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileModels } from '../../src/arrange.ts'
 import { build } from '../../src/build.ts'
@@ -16,6 +17,7 @@ import { eventsIn } from '../../src/project/references.ts'
 import type { Dialect } from '../../src/sql/dialect.ts'
 import { from, id, lines, print, type Sql, sql } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { postgresDialect } from '../../src/warehouses/postgres-dialect.ts'
 import type { Cell } from '../../src/warehouses/warehouse.ts'
 import { conditionsDocument, truths } from '../support/condition-document.ts'
 import {
@@ -68,6 +70,20 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
     expectGolden(`condition-forms.${type}.sql`, printed)
     expect(printed.split('\n').filter((line) => line.length > 120 && !line.startsWith('-- '))).toEqual([])
   })
+})
+
+test("Postgres's own parser reads each of them", async () => {
+  const context = { project: made.project, dialect: postgresDialect }
+  for (const { name, where } of forms) {
+    const events = [...eventsIn(segmentOf(name).where)].map(
+      (event) => eventColumnOf(context, eventColumn(event), event).value,
+    )
+    for (const one of [...events, printCondition(conditionOf(segmentOf(name)), personContext(context, 's'))])
+      await parse(`select (${print(one, postgresDialect)})`).catch((error: Error) => {
+        throw new Error(`${where}: ${error.message}`)
+      })
+  }
+  await parse(print(pastQuery(context, entityOf(context)), postgresDialect))
 })
 
 function goldenOf(dialect: Dialect): string {

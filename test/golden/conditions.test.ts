@@ -1,4 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api'
+import { parse } from 'libpg-query'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { printCondition } from '../../src/compile/condition.ts'
 import { printComparedInstant, printExpression } from '../../src/compile/expression.ts'
@@ -6,6 +7,8 @@ import type { PrintContext } from '../../src/compile/print-context.ts'
 import { parseMoment } from '../../src/project/expression.ts'
 import { column, id, print, type Sql, sql } from '../../src/sql/sql.ts'
 import { duckdbDialect } from '../../src/warehouses/duckdb-dialect.ts'
+import { warehouses } from '../../src/warehouses/index.ts'
+import { postgresDialect } from '../../src/warehouses/postgres-dialect.ts'
 import { expectGolden } from '../support/golden.ts'
 import { conditionOf, PARIS, people, scalarOf, treeOf } from '../support/language.ts'
 
@@ -74,12 +77,14 @@ const expressions: readonly string[] = [
   'email',
 ]
 
-const cases: readonly (readonly [string, Sql])[] = [
+const casesOf = (context: PrintContext): readonly (readonly [string, Sql])[] => [
   ...conditions.map((text) => [`where: ${text}`, printCondition(conditionOf(text), context)] as const),
   ...expressions.map(
     (text) => [`expr: ${text}`, printExpression(treeOf(text, people, 'expression'), context)] as const,
   ),
 ]
+
+const cases = casesOf(context)
 
 let duckdb: DuckDBInstance
 
@@ -98,16 +103,20 @@ beforeAll(async () => {
 
 afterAll(() => duckdb.closeSync())
 
-test('conditions and expressions print as they did', () => {
-  expectGolden(
-    'conditions.duckdb.sql',
-    cases.map(([title, one]) => `-- ${title.split('\n').join(' ')}\n${textOf(one)}\n`).join('\n'),
+test.each([...warehouses().values()])('conditions and expressions print as they did for $type', ({ type, dialect }) => {
+  const printed = casesOf({ ...context, dialect }).map(
+    ([title, one]) => `-- ${title.split('\n').join(' ')}\n${print(one, dialect)}\n`,
   )
+  expectGolden(`conditions.${type}.sql`, printed.join('\n'))
+  const lines = printed.flatMap((one) => one.split('\n').slice(1))
+  expect(lines.filter((line) => line.length > 120)).toEqual([])
 })
 
-test('no printed line is longer than 120', () => {
-  const lines = cases.flatMap(([, one]) => textOf(one).split('\n'))
-  expect(lines.filter((line) => line.length > 120)).toEqual([])
+test("Postgres's own parser reads each of them", async () => {
+  for (const [title, one] of casesOf({ ...context, dialect: postgresDialect }))
+    await parse(`select (${print(one, postgresDialect)}) as answer`).catch((error: Error) => {
+      throw new Error(`${title}: ${error.message}`)
+    })
 })
 
 test('however deep and long a condition is, its lines stay within 120', () => {

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { withDataTests } from '../../src/arrange.ts'
 import type { Context } from '../../src/compile/context.ts'
 import { compileDataTests } from '../../src/compile/data-tests.ts'
 import { printScript, printStatement, scriptOf } from '../../src/compile/print.ts'
 import { type Desk, desk } from '../support/data-tests.ts'
+import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 
 const ORDERS = `    loaded_at: placed
@@ -30,30 +31,35 @@ const PROFILES = {
   entity: '    tests: [{ row_count: { min: 1 } }, { expression: "length(email) > 5" }]\n',
 }
 
-let shop: Desk
-let context: Context
+describe.each(ENGINES)('on $title', (engine) => {
+  let shop: Desk
+  let context: Context
 
-beforeAll(async () => {
-  shop = await desk()
-  context = await shop.context(ORDERS, PROFILES)
-  await shop.place.run()
-})
+  beforeAll(async () => {
+    shop = await desk(engine)
+    context = await shop.context(ORDERS, PROFILES)
+    await shop.place.run()
+  })
 
-afterAll(() => shop.place.close())
+  afterAll(() => shop.place.close())
 
-test('the statements of data tests print as they did, and are narrow', () => {
-  const models = withDataTests(context, []).map((model) => printScript(scriptOf(model), context.dialect))
-  const text = models.join('\n')
-  expectGolden(`data-tests.${context.dialect.type}.sql`, text)
-  expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
-})
+  test('the statements of data tests print as they did, and are narrow', () => {
+    const models = withDataTests(context, []).map((model) => printScript(scriptOf(model), context.dialect))
+    const text = models.join('\n')
+    expectGolden(`data-tests.${context.dialect.type}.sql`, text)
+    expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
+  })
 
-test('DuckDB runs each of them, the ones for examples, too', async () => {
-  const scans = compileDataTests(context, context.project.dataTests, { profiles: 'published' })
-  const statements = scans.flatMap((scan) => [scan.statement, ...scan.tests.flatMap(({ examples }) => examples ?? [])])
-  expect(statements.length).toBeGreaterThan(15)
-  // Published names and the clock of the build that is published.
-  for (const statement of statements) await shop.place.session.first({ statement, tokens: { b: 2 } })
-  expect(new Set(statements.map((one) => printStatement(one, context.dialect))).size).toBe(statements.length)
-  expect(new Set(statements.map(({ name }) => name)).size).toBe(statements.length)
+  test('each of them runs, the ones for examples, too', async () => {
+    const scans = compileDataTests(context, context.project.dataTests, { profiles: 'published' })
+    const statements = scans.flatMap((scan) => [
+      scan.statement,
+      ...scan.tests.flatMap(({ examples }) => examples ?? []),
+    ])
+    expect(statements.length).toBeGreaterThan(15)
+    // Published names and the clock of the build that is published.
+    for (const statement of statements) await shop.place.session.first({ statement, tokens: { b: 2 } })
+    expect(new Set(statements.map((one) => printStatement(one, context.dialect))).size).toBe(statements.length)
+    expect(new Set(statements.map(({ name }) => name)).size).toBe(statements.length)
+  })
 })

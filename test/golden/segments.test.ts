@@ -7,8 +7,10 @@ import { compileSegments } from '../../src/compile/segments.ts'
 import type { Project } from '../../src/project/project.ts'
 import type { Statement } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { inline } from '../support/inline.ts'
+import { expectStands } from '../support/stands.ts'
 
 const MODELS = `
 sources:
@@ -59,4 +61,9 @@ test('the SQL of split, limited and ranked segments is what it was, in every dia
     expectGolden(`segments.${type}.sql`, `${printed.join('\n\n')}\n`)
     expect(printed.flatMap((one) => one.split('\n')).filter((line) => line.length > 120)).toEqual([])
   }
+})
+
+test.each(ENGINES)('$title takes each of its statements', async (engine) => {
+  const tables = ['create table raw.people (email text, spent integer, region text)']
+  await expectStands(engine, { files: { 'models/all.yaml': MODELS }, tables, statements: statementsOf })
 })

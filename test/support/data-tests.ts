@@ -10,6 +10,7 @@ import { readProject } from '../../src/project/read.ts'
 import { verbatim } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import type { Engine } from './engines.ts'
 import { type Inline, inline } from './inline.ts'
 import { realClock } from './warehouse.ts'
 
@@ -31,7 +32,7 @@ interface OfProfiles {
   readonly entity?: string
 }
 
-export const ORDERS = 'id varchar, customer varchar, status varchar, amount double, placed timestamptz'
+export const ORDERS = 'id varchar, customer varchar, status varchar, amount double precision, placed timestamptz'
 
 const base = (entity: string) => `
 sources:
@@ -42,8 +43,8 @@ entities:
 ${entity}`
 
 /** Opens such a warehouse; both tables are empty. The business time is 2026-03-01T12:00:00Z. */
-export async function desk(): Promise<Desk> {
-  const place = await inline({ 'models/base.yaml': base('') })
+export async function desk(engine?: Engine): Promise<Desk> {
+  const place = await inline({ 'models/base.yaml': base('') }, engine)
   const sql = async (text: string) => {
     await place.session.script([{ statement: { name: 'test', reason: 'test', sql: verbatim(text) } }])
   }

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { from, id, parameter, type Sql, sql, type Table } from '../../src/sql/sql.ts'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import { printed } from '../../src/warehouses/duckdb-statement.ts'
@@ -13,6 +13,8 @@ import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { warehouseContract } from '../contract/warehouse.ts'
 import { bound } from '../contract/warehouse-bench.ts'
+import { emptyFolder } from '../support/cli.ts'
+import { written } from '../support/written.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'duckdb-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -288,3 +290,21 @@ async function end(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): Promise<
   child.kill(signal)
   await ended
 }
+
+test('to look at a warehouse that is not there yet makes none; one that is there is opened for reading only', async () => {
+  const folder = await emptyFolder()
+  onTestFinished(folder.remove)
+  const access = { directory: folder.directory, mode: 'look' } as const
+  const look = () => duckdb.connect(duckdb.options.parse({ path: 'some.duckdb' }), access)
+  const nothing = await look()
+  expect(await nothing.columns({ schema: 'cdp', name: ['customer'] })).toBeUndefined()
+  await nothing.close()
+  expect(existsSync(join(folder.directory, 'some.duckdb'))).toBe(false)
+  const made = await duckdb.connect(duckdb.options.parse({ path: 'some.duckdb' }), { ...access, mode: 'write' })
+  await made.script([written('create table kept as select 1 as n')])
+  await made.close()
+  const there = await look()
+  expect((await there.columns({ schema: 'main', name: ['kept'] }))?.size).toBe(1)
+  await expect(there.script([written('create table more as select 1 as n')])).rejects.toThrow('read-only')
+  await there.close()
+})

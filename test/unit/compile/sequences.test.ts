@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noThenProperty: `then:` is a word of the language
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { ENGINES } from '../../support/engines.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { tableOf } from '../../support/warehouse.ts'
@@ -123,7 +124,7 @@ describe.each(ENGINES)('on $title', (engine) => {
     const source = (name: string) => ({ file: `${name}.csv`, key: 'id', at: 'at', identifiers: { user_id: 'person' } })
     shop = await inline(
       {
-        'models/all.yaml': JSON.stringify({
+        'models/all.yaml': stringify({
           sources: { visits: source('visits'), orders: source('orders') },
           entities: { customer: { identifiers: { user_id: {} } } },
           segments,
