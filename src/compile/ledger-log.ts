@@ -1,4 +1,4 @@
-import { from, parameter, type Sql, Steps, sql } from '../sql/sql.ts'
+import { from, id, parameter, type Sql, Steps, sql } from '../sql/sql.ts'
 import type { Context } from './context.ts'
 import { ROW_LABEL } from './ledger-label.ts'
 import type { LedgerTables } from './ledger-tables.ts'
@@ -74,7 +74,7 @@ export function toldLog(context: Context, tables: Pick<LedgerTables, 'ack'>): Li
     columns: TOLD,
     steps: new Steps(),
     rows: sql`
-      select run_id, outcome, ${context.dialect.cast(sql`sum(seq_hi - seq_lo + 1)`, 'bigint')} as rows
+      select run_id, outcome, ${context.dialect.cast(sql`sum(seq_hi - seq_lo + 1)`, 'bigint')} as ${id('rows')}
       from ${from(tables.ack)}
       where kind = 'ack' and fence >= ${fence}
       group by run_id, outcome`,

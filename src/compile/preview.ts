@@ -244,7 +244,7 @@ function sample(context: Context, entity: Entity, segment: Segment, columns: rea
     `preview ${segment.name} sample`,
     'what such a profile looks like',
     steps.select(sql`
-      select ${dialect.listText(sql`object`, '\n')} as rows
+      select ${dialect.listText(sql`object`, '\n')} as ${id('rows')}
       from ${written}`),
   )
 }

@@ -4,7 +4,7 @@ import type { LedgerTables } from '../compile/ledger-tables.ts'
 import { profileTable, publishedView } from '../compile/names.ts'
 import type { Json } from '../connectors/connector.ts'
 import type { Sync } from '../project/project.ts'
-import { from, type Statement, Steps, sql, stacked, text } from '../sql/sql.ts'
+import { from, id, type Statement, Steps, sql, stacked, text } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 import { findLedger } from './find-ledger.ts'
 import type { Op } from './ledger.ts'
@@ -108,7 +108,7 @@ export function sampleStatement(
     ...(known === undefined ? [] : [sql`left join ${known} as b on b.seq = shown.seq`]),
   ]
   const query = steps.select(sql`
-    select ${dialect.listText(json, '\n')} as rows
+    select ${dialect.listText(json, '\n')} as ${id('rows')}
     from ${stacked(rows)}`)
   return { name: 'sample of a plan', reason: 'a few rows of each kind, to be looked at', sql: query }
 }

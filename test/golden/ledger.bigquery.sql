@@ -56,7 +56,7 @@ from `written`
 with
 -- rows by run and outcome
 `found` as (
-  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as int64) as rows
+  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as int64) as `rows`
   from `_cdp`.`ack_readers_e2257349`
   where kind = 'ack' and fence >= cast(@fence as int64)
   group by run_id, outcome

@@ -70,7 +70,7 @@ from "written"
 with
 -- rows by run and outcome
 "found" as (
-  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as bigint) as rows
+  select run_id, outcome, cast(sum(seq_hi - seq_lo + 1) as bigint) as "rows"
   from "_cdp"."ack_readers_e2257349"
   where kind = 'ack' and fence >= cast($fence as bigint)
   group by run_id, outcome
