@@ -119,33 +119,42 @@ const HALF = 40
 function printComparison(expression: Of<'compare'>, context: PrintContext): Printed {
   const { op, left, right } = expression
   if (isTime(typeOf(left)) || isTime(typeOf(right))) return compareTimes(expression, timesOf(context))
-  const [first = sql``, second = sql``] = [left, right].map((side) => within(print(side, context), BINDS.sum))
-  const isOrder = op !== '=' && op !== '!='
-  return comparison(isOrder ? inOrder([left, right], first, context) : first, op, second)
+  const [first = sql``, second = sql``] =
+    meeting(left, [right], context) ?? inOrder([left, right], context, op !== '=' && op !== '!=')
+  return comparison(first, op, second)
 }
 
-/** The left side of a comparison by order. */
-function inOrder(sides: readonly Expression[], left: Sql, { dialect }: PrintContext): Sql {
-  return sides.some((side) => typeOf(side) === 'text') ? dialect.textOrder(left) : left
+/** A value and what it is compared with; by order where that is asked. */
+function inOrder(sides: readonly Expression[], context: PrintContext, isOrder = true): readonly Sql[] {
+  const [first = sql``, ...others] = sides.map((side) => within(print(side, context), BINDS.sum))
+  const isText = sides.some((side) => typeOf(side) === 'text')
+  return [isOrder && isText ? context.dialect.textOrder(first) : first, ...others]
 }
 
 function printIn(expression: Of<'in'>, context: PrintContext): Printed {
   const { left, values, negated } = expression
   if ([left, ...values].some((one) => isTime(typeOf(one)))) return timeIn(expression, timesOf(context))
-  return listed(
+  const [first = sql``, ...others] = meeting(left, values, context) ?? [
     within(print(left, context), BINDS.sum),
-    values.map((value) => printExpression(value, context)),
-    negated,
-  )
+    ...values.map((value) => printExpression(value, context)),
+  ]
+  return listed(first, others, negated)
 }
 
 function printBetween(expression: Of<'between'>, context: PrintContext): Printed {
   const { left, low, high, negated } = expression
   if ([left, low, high].some((one) => isTime(typeOf(one)))) return betweenTimes(expression, timesOf(context))
-  const [value = sql``, from = sql``, to = sql``] = [left, low, high].map((one) =>
-    within(print(one, context), BINDS.sum),
-  )
-  return ranged({ value: inOrder([left, low, high], value, context), from, to, negated })
+  const [value = sql``, from = sql``, to = sql``] =
+    meeting(left, [low, high], context) ?? inOrder([left, low, high], context)
+  return ranged({ value, from, to, negated })
+}
+
+/** A value of unknown type and the literals that it is compared with; undefined where they are none. */
+function meeting(value: Expression, others: readonly Expression[], context: PrintContext): readonly Sql[] | undefined {
+  const literals = others.flatMap((one) => (one.kind === 'untyped' ? [one.value] : []))
+  if (typeOf(value) !== 'unknown' || literals.length < others.length || literals.length === 0) return undefined
+  const met = context.dialect.comparable(within(print(value, context), BINDS.sum), literals)
+  return [met.value, ...met.literals]
 }
 
 function printPattern(expression: Of<'pattern'>, context: PrintContext): Printed {
@@ -272,7 +281,7 @@ function isList(expression: Expression | undefined): boolean {
 function asText(expression: Expression, context: PrintContext): Sql {
   const type = typeOf(expression)
   const printed = printExpression(expression, context)
-  return type === 'text' || type === 'unknown' ? printed : context.dialect.cast(narrow(printed, WHOLE), 'text')
+  return type === 'text' ? printed : context.dialect.cast(narrow(printed, WHOLE), 'text')
 }
 
 function daysBetween(args: readonly Expression[], context: PrintContext): Sql {

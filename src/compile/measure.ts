@@ -1,5 +1,5 @@
 import type { Expression } from '../project/language.ts'
-import type { ComparedMeasure, RowMeasure, RowOrder } from '../project/project.ts'
+import type { ComparedMeasure, Measure, RowMeasure, RowOrder } from '../project/project.ts'
 import { typeOf } from '../project/types.ts'
 import type { Dialect, OrderKey } from '../sql/dialect.ts'
 import { join, type Sql, sql } from '../sql/sql.ts'
@@ -20,7 +20,7 @@ export interface Measured {
   readonly time: Sql
 }
 
-/** The value of a measure as an aggregate; null where nothing counts, but for counts and `exists`. */
+/** The value of a measure as an aggregate, or what `finishing` makes it of; null where nothing counts, but for counts and `exists`. */
 export function measured(measure: RowMeasure, rows: Measured): Sql {
   const { print, filter } = rows
   const { dialect } = print
@@ -48,12 +48,17 @@ export function measured(measure: RowMeasure, rows: Measured): Sql {
     case 'last':
       return ending(measure, rows)
     case 'most_frequent':
-      return dialect.mostFrequent([dialect.tally(printExpression(measure.of, print), filter)])
+      return dialect.tally(printExpression(measure.of, print), filter)
     case 'since':
       return since(measure, rows)
     case 'collect':
       return collected(measure, rows)
   }
+}
+
+/** What is made of the aggregate of a measure once rows are grouped; undefined where it is the value. */
+export function finishing({ kind }: Measure, dialect: Dialect): ((aggregate: Sql) => Sql) | undefined {
+  return kind === 'most_frequent' ? (tally) => dialect.mostFrequent([tally]) : undefined
 }
 
 /** The value of a measure within one period of the calendar; null where no row of the period counts. */

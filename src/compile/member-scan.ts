@@ -1,11 +1,11 @@
 import type { Entity, TraitDefinition } from '../project/project.ts'
-import { from, id, lines, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
+import { column, from, id, lines, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import type { Context } from './context.ts'
 import { memberEntity } from './identity/ownership.ts'
 import { membersTable } from './identity/tables.ts'
 import { block } from './layout.ts'
-import { measured } from './measure.ts'
+import { finishing, measured } from './measure.ts'
 import { buildTable, clockTable, profileTable } from './names.ts'
 import { isOverPeriods } from './periods.ts'
 import { personContext } from './print-context.ts'
@@ -22,7 +22,9 @@ export interface MemberScan {
 export function memberScan(context: Context, group: Entity): MemberScan | undefined {
   const member = memberEntity(context, group)
   const columns = [...group.traits.values()].flatMap(({ name, definition }) =>
-    definition.kind === 'members' ? [sql`${columnOf(context, definition)} as ${id(name)}`] : [],
+    definition.kind === 'members'
+      ? [{ name, value: columnOf(context, definition), finish: finishing(definition.measure, context.dialect) }]
+      : [],
   )
   if (member === undefined || columns.length === 0) return undefined
   const steps = new Steps()
@@ -34,13 +36,33 @@ export function memberScan(context: Context, group: Entity): MemberScan | undefi
       from ${from(membersTable(context, group))} as m
       join ${from(profileTable(context.project, member.name))} as p on p.profile_id = m.member_id`,
   )
-  const query = steps.select(sql`
+  const grouped = sql`
     select
-      ${lines([sql`p.cdp_group as profile_id`, ...columns])}
+      ${lines([sql`p.cdp_group as profile_id`, ...columns.map(({ name, value }) => sql`${value} as ${id(name)}`)])}
     from ${people} as p
     cross join ${from(clockTable(context.project))} as clock
-    group by p.cdp_group`)
+    group by p.cdp_group`
+  const query = steps.select(
+    columns.every(({ finish }) => finish === undefined) ? grouped : finished(steps, group, grouped, columns),
+  )
   return { member, table: buildTable(context.project, group.name, '_from_', member.name), query }
+}
+
+function finished(steps: Steps, group: Entity, grouped: Sql, columns: readonly Column[]): Sql {
+  const asked = steps.add('measured', `all that is asked of the members (one row a ${group.name})`, grouped)
+  const values = columns.map(({ name, finish }) =>
+    finish === undefined ? sql`g.${id(name)}` : sql`${finish(column('g', name))} as ${id(name)}`,
+  )
+  return sql`
+    select
+      ${lines([sql`g.profile_id`, ...values])}
+    from ${asked} as g`
+}
+
+interface Column {
+  readonly name: string
+  readonly value: Sql
+  readonly finish: ReturnType<typeof finishing>
 }
 
 /** The first member is the one who was seen first, the last the one who was seen last. */

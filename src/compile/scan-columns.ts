@@ -1,10 +1,10 @@
 import { readingOfAggregate, readingOfPick } from '../project/append-only.ts'
-import type { Entity, PickBy, Source, TraitDefinition } from '../project/project.ts'
+import type { Entity, PickBy, RowMeasure, Source, TraitDefinition } from '../project/project.ts'
 import type { ValueType } from '../sql/dialect.ts'
 import { column, type Sql, sql } from '../sql/sql.ts'
 import type { Context } from './context.ts'
 import { ending, extremePart, type Folded, foldedMeasure, one, plainKey, type RowKey, timePart } from './folded.ts'
-import { measured } from './measure.ts'
+import { finishing, type Measured, measured } from './measure.ts'
 import { isOverPeriods, periodColumn } from './periods.ts'
 import { identifierColumns, rowOrder, valid } from './rows.ts'
 import { rowContext, rowsOn, type ScanColumn } from './scan.ts'
@@ -17,7 +17,15 @@ export function aggregateColumn(context: Context, source: Source, name: string, 
   const said = { name, uses: asked, reading: readingOfAggregate(asked) }
   return isOverPeriods(measure)
     ? { ...said, ...periodColumn(measure, rows) }
-    : { ...said, value: measured(measure, rows), folded: foldedMeasure(context, source, measure, rows) }
+    : { ...said, ...measuredColumn(context, source, measure, rows) }
+}
+
+function measuredColumn(context: Context, source: Source, measure: RowMeasure, rows: Measured) {
+  return {
+    value: measured(measure, rows),
+    finish: finishing(measure, context.dialect),
+    folded: foldedMeasure(context, source, measure, rows),
+  }
 }
 
 type Aggregated = Extract<TraitDefinition, { kind: 'aggregate' }>

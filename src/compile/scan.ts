@@ -18,6 +18,8 @@ import { inWindow } from './window.ts'
 export interface ScanColumn {
   readonly name: string
   readonly value: Sql
+  /** What is made of `value` once rows are grouped, if it is not what is asked itself. */
+  readonly finish?: ((aggregate: Sql) => Sql) | undefined
   /** The condition or expressions in it: their columns must be there. */
   readonly uses: unknown
   /** Where the value is that of a calendar period: what is made of the periods of a profile. */
@@ -74,12 +76,17 @@ export function addScan(steps: Steps, context: Context, entity: Entity, scanned:
   )
   const grouped = sql`
     select
-      ${lines([sql`p.profile_id`, ...plain.map((one) => sql`g.${id(one.name)}`)])}
+      ${lines([sql`p.profile_id`, ...plain.map(finished)])}
     from ${measuredRows} as g
     join (
       ${profileIdsNow(context, entity)}
     ) as p on p.anchor = g.cdp_profile`
   return withPeriods(steps, context, { source, rows, columns, grouped })
+}
+
+function finished({ name, finish }: ScanColumn): Sql {
+  const value = column('g', name)
+  return finish === undefined ? sql`g.${id(name)}` : sql`${finish(value)} as ${id(name)}`
 }
 
 /** What rows are read for: the conditions and expressions in it, and whether they speak of traits. */

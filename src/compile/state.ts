@@ -51,13 +51,13 @@ export function compileState(context: Context): BuildState {
       'the next number; a number is never used twice',
       sql`
         insert into ${from(build)} (build, run_id, started_at)
-        select coalesce(max(build), 0) + 1, ${parameter('run_id')}, ${dialect.clock()}
-        from ${from(build)}`,
+        select coalesce(max(b.build), 0) + 1, ${parameter('run_id')}, ${dialect.clock()}
+        from ${from(build)} as b`,
     ),
     number: statement(
       'build number',
       'the number that was taken',
-      sql`select max(build) as build from ${from(build)} where run_id = ${parameter('run_id')}`,
+      sql`select max(b.build) as build from ${from(build)} as b where b.run_id = ${parameter('run_id')}`,
     ),
     note: statement(
       'note tables',

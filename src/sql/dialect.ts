@@ -76,6 +76,11 @@ export interface Dialect extends Quoting {
   tryCast(value: Sql, type: ValueType | 'bigint'): Sql
   /** A literal whose type is taken from what it is compared with (`amount > '500'` where the engine allows that). */
   untyped(value: string): Sql
+  /**
+   * A value of unknown type and literals that are compared with it, each such that the two can meet: as numbers where the
+   * value is one, as texts where it is a text.
+   */
+  comparable(value: Sql, literals: readonly string[]): { readonly value: Sql; readonly literals: readonly Sql[] }
   /** A value of any time type, or ISO text, as an instant. */
   instant(value: Sql): Sql
   /** An instant literal from ISO 8601 text with a zone. */

@@ -40,6 +40,7 @@ function sharedCreation({ dialect, project }: Context, sync: Renamed, tables: Le
         ${dialect.holdWriters(tables.meta)}
         insert into ${from(tables.meta)} (state_version, target, created_at)
         select ${STATE_VERSION}, ${text(project.target.name)}, ${dialect.clock()}
+        from (select 1 as one) as once
         where not exists (select 1 from ${from(tables.meta)})`,
     ),
     beginSync(dialect, sync, tables),

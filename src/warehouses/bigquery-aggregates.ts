@@ -1,6 +1,6 @@
 import type { Aggregate, OrderKey } from '../sql/dialect.ts'
-import { id, join, lines, type Sql, sql, text, unionAll } from '../sql/sql.ts'
-import { call, code, fitting, operand } from './fragments.ts'
+import { join, lines, type Sql, sql, text, unionAll } from '../sql/sql.ts'
+import { call, operand } from './fragments.ts'
 
 /** BigQuery has no `filter`: a value that does not count is null, and aggregates skip nulls. */
 export function aggregate(kind: Aggregate, value: Sql | undefined, where?: Sql): Sql {
@@ -86,16 +86,13 @@ export function joinLists(lists: readonly Sql[], separator: string): Sql {
     )`
 }
 
-/** The first value that is not null, in the order of values: `least` itself gives null where any is. */
-export function atEnd(end: 'min' | 'max', values: readonly Sql[]): Sql {
-  const all = fitting(
-    sql`[${join(values, ', ', Number.POSITIVE_INFINITY)}]`,
-    sql`
-    [
-      ${lines(values)}
-    ]`,
-  )
-  return sql`(select ${code(end)}(${id('item')}) from unnest(${all}) as ${id('item')})`
+/**
+ * The first value that is not null, in the order of values: `least` itself gives null where any is, so that a null is
+ * replaced by another value. An array would be shorter, but may hold no aggregates.
+ */
+export function atEnd(end: 'least' | 'greatest', values: readonly Sql[]): Sql {
+  const known = values.map((value, at) => call('coalesce', [value, ...values.filter((_, other) => other !== at)]))
+  return values.length === 1 ? join(values) : call(end, known)
 }
 
 function among(value: Sql, where: Sql | undefined): Sql {

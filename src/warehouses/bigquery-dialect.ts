@@ -3,7 +3,7 @@ import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { from, id, join, lines, type Sql, sql, type Table, text } from '../sql/sql.ts'
 import { aggregate, atEnd, distinctList, joinLists, mostIn, percentile, tally, valueAt } from './bigquery-aggregates.ts'
 import { datePart, passed, periodNumber, shift, truncate } from './bigquery-times.ts'
-import { cast, jsonOf, normalised, plainText, tryCast, typeName } from './bigquery-values.ts'
+import { cast, comparable, jsonOf, normalised, plainText, tryCast, typeName } from './bigquery-values.ts'
 import { call, code, fullInstant, operand } from './fragments.ts'
 
 /**
@@ -46,6 +46,7 @@ export const bigqueryDialect: Dialect = {
   cast,
   tryCast,
   untyped: (value) => text(value),
+  comparable,
   instant: (value) => sql`cast(${value} as timestamp)`,
   instantLiteral: (iso) => sql`timestamp ${text(fullInstant(iso))}`,
   dateLiteral: (iso) => sql`date ${text(iso)}`,
@@ -71,8 +72,8 @@ export const bigqueryDialect: Dialect = {
   // Without a collation texts are in the order of their bytes, which in UTF-8 is that of code points.
   inOrder: (value) => [value],
   textOrder: (value) => value,
-  least: (values) => atEnd('min', values),
-  greatest: (values) => atEnd('max', values),
+  least: (values) => atEnd('least', values),
+  greatest: (values) => atEnd('greatest', values),
   concat: (values) => (values.length === 0 ? sql`''` : sql`(${join(values.map(operand), ' || ')})`),
   joinText: (values, separator) =>
     values.length === 0 ? sql`''` : sql`array_to_string([${join(values)}], ${text(separator)})`,

@@ -82,6 +82,32 @@ export function tryCast(value: Sql, type: ValueType | 'bigint'): Sql {
   }
 }
 
+/**
+ * The service compares no text with a number, not even a literal. A literal that is no number can only mean a text, or a
+ * time; one that is may meet either: numbers become texts of one width, which are in the same order.
+ */
+export function comparable(value: Sql, literals: readonly string[]): { value: Sql; literals: readonly Sql[] } {
+  const chars = sql`cast(${value} as string)`
+  if (!literals.some(isNumeric))
+    return { value: literals.some((one) => /^(true|false)$/.test(one)) ? chars : value, literals: literals.map(text) }
+  const isText = sql`regexp_contains(${literal(value)}, ${text(`^["']`)})`
+  return {
+    value: sql`if(${isText}, ${chars}, ${inWidth(sql`safe_cast(${chars} as bignumeric)`)})`,
+    literals: literals.map((one) =>
+      isNumeric(one) ? sql`if(${isText}, ${text(one)}, ${inWidth(sql`cast(${text(one)} as bignumeric)`)})` : text(one),
+    ),
+  }
+}
+
+function isNumeric(literal: string): boolean {
+  return /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,2})?$/i.test(literal)
+}
+
+/** Beside so great a number none is negative, and all have as many digits. */
+function inWidth(number: Sql): Sql {
+  return sql`format('%039.9f', ${number} + cast('1e28' as bignumeric))`
+}
+
 /** JSON text of a value; null for null, and for a number that JSON cannot say (NaN, infinity). */
 export function jsonOf(value: Sql, type: ValueType): Sql {
   switch (type) {

@@ -75,8 +75,11 @@ async function open(given: BigqueryOptions, { directory }: Access): Promise<BigQ
     )
   })
   const { key_file: key, api_endpoint: apiEndpoint, location, project: projectId } = given
+  // Of an address of one's own the client asks for no credentials, but looks for the machine's.
+  const nobody = apiEndpoint === undefined || key !== undefined ? undefined : await import('google-auth-library')
   const known: BigQueryOptions = {
     projectId,
+    ...(nobody && { authClient: new nobody.PassThroughClient() }),
     ...(location && { location }),
     ...(key && { keyFilename: isAbsolute(key) ? key : join(directory, key) }),
     ...(apiEndpoint && { apiEndpoint }),

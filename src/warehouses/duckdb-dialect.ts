@@ -40,6 +40,7 @@ export const duckdbDialect: Dialect = {
   cast: (value, type) => (type === 'unknown' ? value : sql`cast(${value} as ${typeName(type)})`),
   tryCast: (value, type) => (type === 'unknown' ? value : sql`try_cast(${value} as ${typeName(type)})`),
   untyped: (value) => text(value),
+  comparable: (value, literals) => ({ value, literals: literals.map(text) }),
   instant: (value) => sql`cast(${value} as timestamptz)`,
   instantLiteral: (iso) => sql`timestamptz ${text(fullInstant(iso))}`,
   dateLiteral: (iso) => sql`date ${text(iso)}`,

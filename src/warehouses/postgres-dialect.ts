@@ -65,6 +65,7 @@ export const postgresDialect: Dialect = {
   cast,
   tryCast,
   untyped: (value) => text(value),
+  comparable: (value, literals) => ({ value, literals: literals.map(text) }),
   instant: (value) => sql`cast(${value} as timestamptz)`,
   instantLiteral: (iso) => sql`timestamptz ${text(fullInstant(iso))}`,
   dateLiteral: (iso) => sql`date ${text(iso)}`,

@@ -56,6 +56,8 @@ export const snowflakeDialect: Dialect = {
   cast,
   tryCast,
   untyped: (value) => text(value),
+  // The text of a comparison takes the type of its other side: docs.snowflake.com/en/sql-reference/data-type-conversion.
+  comparable: (value, literals) => ({ value, literals: literals.map(text) }),
   instant: (value) => sql`cast(${value} as timestamp_ltz)`,
   instantLiteral: (iso) => sql`cast(${text(fullInstant(iso))} as timestamp_ltz)`,
   dateLiteral: (iso) => sql`date ${text(iso)}`,

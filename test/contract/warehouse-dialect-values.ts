@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ValueType } from '../../src/sql/dialect.ts'
-import { sql, text } from '../../src/sql/sql.ts'
+import { join, type Sql, sql, text } from '../../src/sql/sql.ts'
 import type { Columns, DialectBench } from './warehouse-dialect-bench.ts'
 
 export function castCases(bench: DialectBench): void {
@@ -28,13 +28,24 @@ export function castCases(bench: DialectBench): void {
     const data: Columns = {
       n: ['integer', ['5']],
       s: ['text', ['05']],
+      m: ['decimal', ['12.5']],
       b: ['boolean', ['true']],
       day: ['date', ['2026-01-02']],
     }
-    expect(await over(data, sql`${t('n')} > ${bench.d.untyped('10')}`)).toBe('false')
-    expect(await over(data, sql`${t('s')} > ${bench.d.untyped('04')}`)).toBe('true')
-    expect(await over(data, sql`${t('b')} = ${bench.d.untyped('true')}`)).toBe('true')
-    expect(await over(data, sql`${t('day')} >= ${bench.d.untyped('2026-01-02')}`)).toBe('true')
+    const compared = (name: string, op: Sql, literal: string) => {
+      const met = bench.d.comparable(t(name), [literal])
+      return over(data, sql`${met.value} ${op} ${join(met.literals)}`)
+    }
+    expect(await compared('n', sql`>`, '10')).toBe('false')
+    expect(await compared('n', sql`>`, '-10')).toBe('true')
+    expect(await compared('n', sql`=`, '5')).toBe('true')
+    expect(await compared('s', sql`>`, '04')).toBe('true')
+    expect(await compared('s', sql`=`, '5')).toBe('false')
+    expect(await compared('m', sql`<`, '12.51')).toBe('true')
+    expect(await compared('b', sql`=`, 'true')).toBe('true')
+    expect(await compared('day', sql`>=`, '2026-01-02')).toBe('true')
+    const few = bench.d.comparable(t('n'), ['3', '5'])
+    expect(await over(data, sql`${few.value} in (${join(few.literals)})`)).toBe('true')
   })
 }
 

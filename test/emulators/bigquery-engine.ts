@@ -29,7 +29,11 @@ export interface Query {
 }
 
 /** Who looks at every statement before it runs; throws a Refusal. */
-export type Analyst = (query: string, tables: ReadonlyMap<string, readonly Field[]>) => Promise<void>
+export type Analyst = (
+  query: string,
+  tables: ReadonlyMap<string, readonly Field[]>,
+  parameters: readonly Parameter[],
+) => Promise<void>
 
 /** One project of BigQuery, emulated on DuckDB: what it holds, and how statements run there. */
 export class Engine {
@@ -67,7 +71,7 @@ export class Engine {
         const checked = check(parsed.nodes, { given: this.given, location, inTransaction })
         await this.#spend(connection, checked, query, limits)
         const text = textOf(query.query, statements, at)
-        await this.#analyse(connection, text)
+        await this.#analyse(connection, text, query.queryParameters ?? [])
         const done = await this.#execute(connection, parsed, checked, query.queryParameters ?? [])
         if (checked.statementType === 'BEGIN_TRANSACTION') inTransaction = true
         if (/^(COMMIT|ROLLBACK)_TRANSACTION$/.test(checked.statementType)) inTransaction = false
@@ -100,7 +104,7 @@ export class Engine {
       const bytes = await this.#bytes(connection, checked)
       const { statementType } = checked
       if (statementType !== 'SELECT') return { statementType, fields: [], bytes }
-      await this.#analyse(connection, query.query)
+      await this.#analyse(connection, query.query, query.queryParameters ?? [])
       const columns = await columnsOf(
         connection,
         translate(parsed.nodes, this.given.project),
@@ -135,6 +139,14 @@ export class Engine {
     } finally {
       connection.closeSync()
     }
+  }
+
+  async tables(dataset: string): Promise<readonly string[]> {
+    const connection = await this.#connect()
+    const query = 'select table_name from information_schema.tables where table_schema = $1 order by 1'
+    const found = await connection.runAndReadAll(query, [dataset])
+    connection.closeSync()
+    return found.getRows().map(([name]) => String(name))
   }
 
   /** Appends rows of newline-delimited JSON, all or nothing. Throws a Refusal. */
@@ -251,7 +263,7 @@ export class Engine {
     return bytes
   }
 
-  async #analyse(connection: DuckDBConnection, text: string): Promise<void> {
+  async #analyse(connection: DuckDBConnection, text: string, parameters: readonly Parameter[]): Promise<void> {
     if (this.#analyst === undefined) return
     const tables = new Map<string, readonly Field[]>()
     const found = await connection.runAndReadAll(
@@ -269,7 +281,7 @@ export class Engine {
         columns.map(({ field }) => field),
       )
     }
-    await this.#analyst(text, tables)
+    await this.#analyst(text, tables, parameters)
   }
 }
 

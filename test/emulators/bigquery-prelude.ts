@@ -36,6 +36,7 @@ create or replace macro bq_literal(x) as case
   when typeof(x) = 'TIMESTAMP' then 'DATETIME "' || bq_wall(x) || '"'
   when typeof(x) = 'DATE' then 'DATE "' || cast(x as varchar) || '"'
   else cast(x as varchar) end;
+create or replace macro bq_in_width(x) as lpad(cast(x as varchar), 39, '0');
 create or replace macro bq_iso(x) as
   replace(regexp_replace(regexp_replace(cast(x as varchar), '\\+00$', ''), '(\\.\\d*[1-9])0+$', '\\1'), ' ', 'T') || 'Z';
 create or replace macro bq_regexp_extract(x, p) as case when regexp_matches(x, p) then regexp_extract(x, p) end;

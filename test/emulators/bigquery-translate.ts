@@ -106,7 +106,8 @@ class Translation {
       out.push(word)
       return 1
     }
-    if (lower === 'cluster' || (lower === 'partition' && isWord(nodes[0], 'create'))) return clauseLength(nodes, at)
+    if ((lower === 'cluster' || lower === 'partition') && isWord(nodes[0], 'create') && isWord(next, 'by'))
+      return clauseLength(nodes, at)
     if (lower === 'options' && isCall) return 2
     if (lower === 'in' && isWord(next, 'unnest')) {
       const list = nodes[at + 2]
@@ -192,7 +193,7 @@ class Translation {
       case 'format_timestamp':
         return `bq_iso(${arg(1)})`
       case 'format':
-        return `bq_literal(${arg(1)})`
+        return textIn(args[0]?.[0]) === '%T' ? `bq_literal(${arg(1)})` : `bq_in_width(${arg(1)})`
       case 'normalize':
         return `nfc_normalize(${arg(0)})`
       case 'regexp_replace':

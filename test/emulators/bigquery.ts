@@ -24,6 +24,8 @@ export interface BigqueryEmulator {
   readonly limits: { jobs?: number; token?: string }
   /** Method and path of each request, in order. */
   readonly requests: readonly string[]
+  /** Names of the tables and views of a dataset. */
+  tables(dataset: string): Promise<readonly string[]>
   /** The jobs that ran, without the statements of scripts. */
   jobs(): readonly { readonly configuration: Configuration }[]
   close(): Promise<void>
@@ -50,6 +52,7 @@ export async function startBigquery({
   await once(server, 'listening')
   return {
     ...{ given, faults, limits, requests, url: addressOf(server) },
+    tables: (dataset) => engine.tables(dataset),
     jobs: () => jobs.all(),
     close: async () => {
       server.closeAllConnections()

@@ -174,7 +174,7 @@ coalesce(`p`.`points`, 0) = 0
 nullif(`p`.`points`, 0) > 5
 
 -- greatest(points, 10) = 10
-(select max(`item`) from unnest([`p`.`points`, 10]) as `item`) = 10
+greatest(coalesce(`p`.`points`, 10), coalesce(10, `p`.`points`)) = 10
 
 -- round(value / 7, 1) = 17.2
 (round((cast(`p`.`value` as float64) / nullif(7, 0)) * pow(10, 1)) / pow(10, 1))

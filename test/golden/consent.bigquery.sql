@@ -659,10 +659,14 @@ with
       '^[^@ ]+@[^@ ]+$'
     )
   end
-  where x.profile_id is not null or not (coalesce((select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`])
-    as `item`) > c.denied_at, (select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) is not
-    null)
-    and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
+  where x.profile_id is not null or not (coalesce(greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) > c.denied_at, greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) is not null)
+  and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
 ),
 -- keys that several profiles claim: which of them is meant cannot be known
 `duplicated` as (
@@ -964,10 +968,14 @@ with
       '^[^@ ]+@[^@ ]+$'
     )
   end
-  where x.profile_id is not null or not (coalesce((select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`])
-    as `item`) > c.denied_at, (select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) is not
-    null)
-    and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
+  where x.profile_id is not null or not (coalesce(greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) > c.denied_at, greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) is not null)
+  and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
 ),
 -- the audience before keys are looked at
 `people` as (
@@ -1403,9 +1411,14 @@ with
       '^[^@ ]+@[^@ ]+$'
     )
   end
-  where not (coalesce((select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) > c.denied_at,
-    (select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) is not null)
-    and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
+  where not (coalesce(greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) > c.denied_at, greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) is not null)
+  and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
 )
 select fed.is_empty, fed.is_stale, r.seqs
 from `now_fed` as fed
@@ -1458,10 +1471,14 @@ with
       '^[^@ ]+@[^@ ]+$'
     )
   end
-  where x.profile_id is not null or not (coalesce((select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`])
-    as `item`) > c.denied_at, (select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) is not
-    null)
-    and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
+  where x.profile_id is not null or not (coalesce(greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) > c.denied_at, greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) is not null)
+  and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
 ),
 -- whom the replacement would hold (one row a profile)
 `people` as (
@@ -1720,9 +1737,14 @@ with
       '^[^@ ]+@[^@ ]+$'
     )
   end
-  where not (coalesce((select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) > c.denied_at,
-    (select max(`item`) from unnest([`c`.`granted_at`, `v1`.`granted_at`]) as `item`) is not null)
-    and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
+  where not (coalesce(greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) > c.denied_at, greatest(
+    coalesce(`c`.`granted_at`, `v1`.`granted_at`),
+    coalesce(`v1`.`granted_at`, `c`.`granted_at`)
+  ) is not null)
+  and (`v1`.`value` is null or coalesce(`v1`.`granted_at` > `v1`.`denied_at`, `v1`.`granted_at` is not null)))
 )
 select fed.is_empty, fed.is_stale, r.refused
 from `now_fed` as fed

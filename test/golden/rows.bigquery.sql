@@ -330,7 +330,11 @@ with
       end
     end)
     || '}'), '$."v"')), ''))))), 'text~'),
-    coalesce(('large=' || cast((`p`.`amount` >= '100') as string)), 'large~')], ''))) as fp
+    coalesce(('large='
+    || (cast((if(regexp_contains(format('%T', `p`.`amount`), '^["\']'), cast(`p`.`amount` as string), format('%039.9f',
+      safe_cast(cast(`p`.`amount` as string) as bignumeric) + cast('1e28' as bignumeric)))
+      >= if(regexp_contains(format('%T', `p`.`amount`), '^["\']'), '100', format('%039.9f', cast('100' as bignumeric) +
+        cast('1e28' as bignumeric)))) as string))), 'large~')], ''))) as fp
   from `_cdp`.`b0_rows_orders_to_hook_d5994f26` as p
   left join (
     select
@@ -506,7 +510,11 @@ with
           end
         end)
         || '}'), '$."v"')), '')))), 'null'))),
-        ('"large":' || cast((`p`.`amount` >= '100') as string))], ','))
+        ('"large":'
+        || (cast((if(regexp_contains(format('%T', `p`.`amount`), '^["\']'), cast(`p`.`amount` as string),
+          format('%039.9f', safe_cast(cast(`p`.`amount` as string) as bignumeric) + cast('1e28' as bignumeric)))
+          >= if(regexp_contains(format('%T', `p`.`amount`), '^["\']'), '100', format('%039.9f', cast('100' as
+            bignumeric) + cast('1e28' as bignumeric)))) as string)))], ','))
         || '}')
     end as payload,
     cast(null as string) as new_ident

@@ -154,12 +154,19 @@ with
 `worth_scored` as (
   select
     s.profile_id,
-    (round((365 * (cast(s.amount as float64) / nullif((select max(`item`) from unnest([s.known, 365]) as `item`), 0))
-      * exp((select max(`item`) from unnest([
-        s.n * ln((cast((select max(`item`) from unnest([s.active, 30]) as `item`) as float64) / nullif((select
-          max(`item`) from unnest([s.known, 30]) as `item`), 0))),
-        -700
-      ]) as `item`))) * pow(10, 2)) / pow(10, 2)) as score
+    (round((365 * (cast(s.amount as float64) / nullif(greatest(coalesce(s.known, 365), coalesce(365, s.known)), 0))
+      * exp(greatest(
+        coalesce(
+          s.n * ln((cast(greatest(coalesce(s.active, 30), coalesce(30, s.active)) as float64) /
+            nullif(greatest(coalesce(s.known, 30), coalesce(30, s.known)), 0))),
+          -700
+        ),
+        coalesce(
+          -700,
+          s.n * ln((cast(greatest(coalesce(s.active, 30), coalesce(30, s.active)) as float64) /
+            nullif(greatest(coalesce(s.known, 30), coalesce(30, s.known)), 0)))
+        )
+      ))) * pow(10, 2)) / pow(10, 2)) as score
   from `worth_spanned` as s
 )
 select

@@ -20,7 +20,12 @@ with
 `decided_1` as (
   select
     p.*,
-    coalesce(`p`.`spent` >= '20', false) as `offers.chosen`,
+    coalesce(
+      if(regexp_contains(format('%T', `p`.`spent`), '^["\']'), cast(`p`.`spent` as string), format('%039.9f',
+        safe_cast(cast(`p`.`spent` as string) as bignumeric) + cast('1e28' as bignumeric)))
+        >= if(regexp_contains(format('%T', `p`.`spent`), '^["\']'), '20', format('%039.9f', cast('20' as bignumeric) +
+          cast('1e28' as bignumeric))), false
+    ) as `offers.chosen`,
     coalesce(`p`.`email` is not null, false) as `kept.chosen`,
     coalesce(`p`.`email` is not null, false) as `some.chosen`
   from `facts` as p
@@ -623,7 +628,10 @@ with
 -- every line on every profile: true, false or null
 `decided` as (
   select
-    `p`.`spent` >= '20' as `line_1`,
+    if(regexp_contains(format('%T', `p`.`spent`), '^["\']'), cast(`p`.`spent` as string), format('%039.9f',
+      safe_cast(cast(`p`.`spent` as string) as bignumeric) + cast('1e28' as bignumeric)))
+      >= if(regexp_contains(format('%T', `p`.`spent`), '^["\']'), '20', format('%039.9f', cast('20' as bignumeric) +
+        cast('1e28' as bignumeric))) as `line_1`,
     not coalesce(`s`.`offers__variant` = 'held_out', false) as `line_2`,
     `s`.`in_offers` as `line_3`
   from `_cdp`.`b0_customer` as p

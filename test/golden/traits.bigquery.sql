@@ -524,15 +524,7 @@ with
       s.cdp_time >= timestamp_add(cast(`clock`.`now` as timestamp), interval -90 day)
         and s.cdp_time <= `clock`.`now`
     ), 0)) * pow(10, 6)) / pow(10, 6)) as `return_rate`,
-    (
-      select item
-      from (
-        select item, 1 as tally from unnest(array_agg(`s`.`status` ignore nulls)) as item
-      )
-      group by item
-      order by count(*) desc, min(tally), item
-      limit 1
-    ) as `usual`,
+    array_agg(`s`.`status` ignore nulls) as `usual`,
     (countif((`s`.`status` = 'returned')) > 0) as `refunded`,
     countif(
       s.cdp_time >= timestamp_add(cast(`clock`.`now` as timestamp), interval -30 day)
@@ -610,7 +602,15 @@ with
     g.`median_amount`,
     g.`p90`,
     g.`return_rate`,
-    g.`usual`,
+    (
+      select item
+      from (
+        select item, 1 as tally from unnest(`g`.`usual`) as item
+      )
+      group by item
+      order by count(*) desc, min(tally), item
+      limit 1
+    ) as `usual`,
     g.`refunded`,
     g.`recent`,
     g.`opening`,
@@ -997,16 +997,8 @@ with
       then ifnull(array_agg(distinct cast(`s`.`sku` as string) ignore nulls order by cast(`s`.`sku` as string) limit 2),
         [])
     end as `skus`,
-    round(cast(sum(`s`.`quantity`) as numeric), 6) as `pieces`,
-    (
-      select item
-      from (
-        select item, 1 as tally from unnest(array_agg(`products`.`category` ignore nulls)) as item
-      )
-      group by item
-      order by count(*) desc, min(tally), item
-      limit 1
-    ) as `top_category`,
+    (round(sum(`s`.`quantity`) * pow(10, 6)) / pow(10, 6)) as `pieces`,
+    array_agg(`products`.`category` ignore nulls) as `top_category`,
     (round((cast(countif((`products`.`category` = 'drinks' and `orders`.`status` = 'paid')) as float64) /
       nullif(count(*), 0)) * pow(10, 6)) / pow(10, 6)) as `drinks_share`,
     round(cast(sum(if((`orders`.`amount` >= 10), `s`.`quantity` * `products`.`price`, null)) as numeric), 6) as
@@ -1018,15 +1010,7 @@ with
       `products`.`category` is null,
       `products`.`category`
     limit 1)[safe_offset(0)] as `dearest_kind`,
-    (
-      select item
-      from (
-        select item, 1 as tally from unnest(array_agg(`products__brands`.`name` ignore nulls)) as item
-      )
-      group by item
-      order by count(*) desc, min(tally), item
-      limit 1
-    ) as `top_brand`,
+    array_agg(`products__brands`.`name` ignore nulls) as `top_brand`,
     case
       when count(
         case when (`products__brands`.`name` <> 'Lune') then cast(`products__brands`.`name` as string) end
@@ -1051,11 +1035,27 @@ select
   p.profile_id,
   g.`skus`,
   g.`pieces`,
-  g.`top_category`,
+  (
+    select item
+    from (
+      select item, 1 as tally from unnest(`g`.`top_category`) as item
+    )
+    group by item
+    order by count(*) desc, min(tally), item
+    limit 1
+  ) as `top_category`,
   g.`drinks_share`,
   g.`item_value`,
   g.`dearest_kind`,
-  g.`top_brand`,
+  (
+    select item
+    from (
+      select item, 1 as tally from unnest(`g`.`top_brand`) as item
+    )
+    group by item
+    order by count(*) desc, min(tally), item
+    limit 1
+  ) as `top_brand`,
   g.`brands`,
   g.`ratio`
 from `order_items_measured` as g
@@ -1138,12 +1138,18 @@ with
     lists.`all_email`,
     coalesce(`from_contacts`.`email`, `from_shop`.`email`) as `email`,
     coalesce(`from_shop`.`by_priority`, `from_contacts`.`by_priority`) as `by_priority`,
-    case (select max(`item`) from unnest([`from_contacts`.`most_recent__at`, `from_shop`.`most_recent__at`]) as `item`)
+    case greatest(
+      coalesce(`from_contacts`.`most_recent__at`, `from_shop`.`most_recent__at`),
+      coalesce(`from_shop`.`most_recent__at`, `from_contacts`.`most_recent__at`)
+    )
       when `from_contacts`.`most_recent__at` then `from_contacts`.`most_recent`
       when `from_shop`.`most_recent__at` then `from_shop`.`most_recent`
       else coalesce(`from_contacts`.`most_recent`, `from_shop`.`most_recent`)
     end as `most_recent`,
-    case (select min(`item`) from unnest([`from_contacts`.`earliest__at`, `from_shop`.`earliest__at`]) as `item`)
+    case least(
+      coalesce(`from_contacts`.`earliest__at`, `from_shop`.`earliest__at`),
+      coalesce(`from_shop`.`earliest__at`, `from_contacts`.`earliest__at`)
+    )
       when `from_contacts`.`earliest__at` then `from_contacts`.`earliest`
       when `from_shop`.`earliest__at` then `from_shop`.`earliest`
       else coalesce(`from_contacts`.`earliest`, `from_shop`.`earliest`)
@@ -1159,14 +1165,23 @@ with
       order by count(*) desc, min(tally), item
       limit 1
     ) as `commonest`,
-    case (select max(`item`) from unnest([
-      char_length(cast(`from_contacts`.`longest` as string)),
-      char_length(cast(`from_shop`.`longest` as string))
-    ]) as `item`)
+    case greatest(
+      coalesce(
+        char_length(cast(`from_contacts`.`longest` as string)),
+        char_length(cast(`from_shop`.`longest` as string))
+      ),
+      coalesce(
+        char_length(cast(`from_shop`.`longest` as string)),
+        char_length(cast(`from_contacts`.`longest` as string))
+      )
+    )
       when char_length(cast(`from_contacts`.`longest` as string)) then `from_contacts`.`longest`
       when char_length(cast(`from_shop`.`longest` as string)) then `from_shop`.`longest`
     end as `longest`,
-    (select min(`item`) from unnest([`from_contacts`.`smallest`, `from_shop`.`smallest`]) as `item`) as `smallest`,
+    least(
+      coalesce(`from_contacts`.`smallest`, `from_shop`.`smallest`),
+      coalesce(`from_shop`.`smallest`, `from_contacts`.`smallest`)
+    ) as `smallest`,
     `from_contacts`.`any_true` as `any_true`,
     (
       select string_agg(distinct item, ', ' order by item)

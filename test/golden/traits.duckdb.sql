@@ -488,10 +488,7 @@ with
     )) / nullif(count(*) filter (
       where s.cdp_time >= ("clock"."now" + interval (-90) day) and s.cdp_time <= "clock"."now"
     ), 0)), 6) as "return_rate",
-    list_sort(list_transform(
-      map_entries(histogram("s"."status") filter (where "s"."status" is not null)),
-      lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
-    ))[1].v as "usual",
+    histogram("s"."status") filter (where "s"."status" is not null) as "usual",
     (count(*) filter (where ("s"."status" = 'returned')) > 0) as "refunded",
     count(*) filter (
       where s.cdp_time >= ("clock"."now" + interval (-30) day) and s.cdp_time <= "clock"."now"
@@ -550,7 +547,10 @@ with
     g."median_amount",
     g."p90",
     g."return_rate",
-    g."usual",
+    list_sort(list_transform(
+      map_entries("g"."usual"),
+      lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
+    ))[1].v as "usual",
     g."refunded",
     g."recent",
     g."opening",
@@ -916,10 +916,7 @@ with
       then coalesce(list_sort(list_distinct(list(cast("s"."sku" as varchar)))), [])[:2]
     end as "skus",
     round(sum("s"."quantity"), 6) as "pieces",
-    list_sort(list_transform(
-      map_entries(histogram("products"."category") filter (where "products"."category" is not null)),
-      lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
-    ))[1].v as "top_category",
+    histogram("products"."category") filter (where "products"."category" is not null) as "top_category",
     round(((count(*) filter (where ("products"."category" = 'drinks' and "orders"."status" = 'paid'))) /
       nullif(count(*), 0)), 6) as "drinks_share",
     round(sum("s"."quantity" * "products"."price") filter (where ("orders"."amount" >= 10)), 6) as "item_value",
@@ -928,10 +925,7 @@ with
       s.cdp_key nulls last,
       "products"."category" nulls last
     ) filter (where "products"."category" is not null and ("products"."price" is not null)) as "dearest_kind",
-    list_sort(list_transform(
-      map_entries(histogram("products__brands"."name") filter (where "products__brands"."name" is not null)),
-      lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
-    ))[1].v as "top_brand",
+    histogram("products__brands"."name") filter (where "products__brands"."name" is not null) as "top_brand",
     case
       when count(case when ("products__brands"."name" <> 'Lune') then cast("products__brands"."name" as varchar) end) >
         0
@@ -954,11 +948,17 @@ select
   p.profile_id,
   g."skus",
   g."pieces",
-  g."top_category",
+  list_sort(list_transform(
+    map_entries("g"."top_category"),
+    lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
+  ))[1].v as "top_category",
   g."drinks_share",
   g."item_value",
   g."dearest_kind",
-  g."top_brand",
+  list_sort(list_transform(
+    map_entries("g"."top_brand"),
+    lambda _e: {'n': -cast(_e.value as bigint), 'v': _e.key}
+  ))[1].v as "top_brand",
   g."brands",
   g."ratio"
 from "order_items_measured" as g

@@ -585,17 +585,7 @@ with
       where s.cdp_time >= ("clock"."now" + interval '-90 day') and s.cdp_time <= "clock"."now"
     ), 0)) * power(cast(10 as double precision), 6) as text) as numeric)) as double precision) / power(cast(10 as double
       precision), 6)) as "return_rate",
-    (
-      select item
-      from (
-        select unnest(array_agg("s"."status") filter (where "s"."status" is not null)) as item, 1 as tally
-      ) as items
-      group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
-        then cast(item as text) end collate "C",
-        item
-      limit 1
-    ) as "usual",
+    array_agg("s"."status") filter (where "s"."status" is not null) as "usual",
     (count(*) filter (where ("s"."status" = 'returned')) > 0) as "refunded",
     count(*) filter (
       where s.cdp_time >= ("clock"."now" + interval '-30 day') and s.cdp_time <= "clock"."now"
@@ -664,7 +654,17 @@ with
     g."median_amount",
     g."p90",
     g."return_rate",
-    g."usual",
+    (
+      select item
+      from (
+        select unnest("g"."usual") as item, 1 as tally
+      ) as items
+      group by item
+      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
+        end collate "C",
+        item
+      limit 1
+    ) as "usual",
     g."refunded",
     g."recent",
     g."opening",
@@ -1061,19 +1061,9 @@ with
         limit 2
       )
     end as "skus",
-    cast(sum("s"."quantity") as bigint) as "pieces",
-    (
-      select item
-      from (
-        select unnest(array_agg("products"."category") filter (where "products"."category" is not null)) as item, 1 as
-          tally
-      ) as items
-      group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
-        then cast(item as text) end collate "C",
-        item
-      limit 1
-    ) as "top_category",
+    (cast(round(cast(cast(sum("s"."quantity") * power(cast(10 as double precision), 6) as text) as numeric)) as double
+      precision) / power(cast(10 as double precision), 6)) as "pieces",
+    array_agg("products"."category") filter (where "products"."category" is not null) as "top_category",
     (cast(round(cast(cast((cast(count(*) filter (where ("products"."category" = 'drinks' and "orders"."status" =
       'paid')) as double precision) / nullif(count(*), 0)) * power(cast(10 as double precision), 6) as text) as
       numeric)) as double precision) / power(cast(10 as double precision), 6)) as "drinks_share",
@@ -1086,18 +1076,7 @@ with
         cast("products"."category" as text) end collate "C" nulls last,
       "products"."category" nulls last
     ) filter (where "products"."category" is not null and ("products"."price" is not null)))[1] as "dearest_kind",
-    (
-      select item
-      from (
-        select unnest(array_agg("products__brands"."name") filter (where "products__brands"."name" is not null)) as
-          item, 1 as tally
-      ) as items
-      group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
-        then cast(item as text) end collate "C",
-        item
-      limit 1
-    ) as "top_brand",
+    array_agg("products__brands"."name") filter (where "products__brands"."name" is not null) as "top_brand",
     case
       when count(case when ("products__brands"."name" <> 'Lune') then cast("products__brands"."name" as text) end) > 0
       then array(
@@ -1129,11 +1108,31 @@ select
   p.profile_id,
   g."skus",
   g."pieces",
-  g."top_category",
+  (
+    select item
+    from (
+      select unnest("g"."top_category") as item, 1 as tally
+    ) as items
+    group by item
+    order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end
+      collate "C",
+      item
+    limit 1
+  ) as "top_category",
   g."drinks_share",
   g."item_value",
   g."dearest_kind",
-  g."top_brand",
+  (
+    select item
+    from (
+      select unnest("g"."top_brand") as item, 1 as tally
+    ) as items
+    group by item
+    order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end
+      collate "C",
+      item
+    limit 1
+  ) as "top_brand",
   g."brands",
   g."ratio"
 from "order_items_measured" as g

@@ -1,11 +1,39 @@
 import { expect, onTestFinished } from 'vitest'
 import { apply, plan } from '../../src/plan.ts'
+import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { sampleOn } from './sample-tables.ts'
-import { inSandbox } from './small-shop.ts'
+import { fillTables, sampleOn } from './sample-tables.ts'
+import { inSandbox, warehouseOf } from './small-shop.ts'
 
-/** What a first run of the sample does, told by its plans, its views and its vendors. */
-export async function story(target: string, open: (directory: string, isFirst: boolean) => Promise<Session>) {
+/** What a first run of the sample did, told by its plans, its views and its vendors. */
+export interface Story {
+  readonly counts: unknown
+  readonly plans: ReadonlyMap<string, readonly string[]>
+  readonly views: ReadonlyMap<string, readonly string[]>
+  readonly held: unknown
+}
+
+/** A warehouse on which the sample can run. */
+export interface Stage {
+  /** The target as YAML. */
+  readonly target: string
+  open(directory: string, isFirst: boolean): Promise<Session>
+  /** Names of the tables and views of a schema; default: those of the information schema. */
+  names?(session: Session, schema: string): Promise<readonly string[]>
+}
+
+export const onDuckdb: Stage = {
+  target: '{ type: duckdb, path: .cdp/warehouse.duckdb }',
+  open: async (directory, isFirst) => {
+    const options = duckdb.options.parse({ path: warehouseOf(directory) })
+    const session = await duckdb.connect(options, { directory, mode: 'write' })
+    if (isFirst) await fillTables(session)
+    return session
+  },
+}
+
+/** Runs the sample: a plan that is kept, and its application. */
+export async function storyOf({ target, open, names = listed }: Stage): Promise<Story> {
   const { directory, remove } = await sampleOn(target)
   onTestFinished(remove)
   const within = async <T>(work: (session: Session) => Promise<T>) => {
@@ -26,7 +54,8 @@ export async function story(target: string, open: (directory: string, isFirst: b
     updates,
     removes,
   ])
-  const plans = await within((session) => tablesOf(session, '_cdp', (name) => /^b\d+_plan_/.test(name), PLANNED))
+  const isPlan = (name: string) => /^b\d+_plan_/.test(name)
+  const plans = await within((session) => tablesOf(session, '_cdp', { names, isWanted: isPlan, only: PLANNED }))
   const file = planned.report.plan
   if (file === undefined)
     throw new Error(`the plan was not kept: ${planned.report.errors.map(({ message }) => message).join('\n')}`)
@@ -36,26 +65,47 @@ export async function story(target: string, open: (directory: string, isFirst: b
     steady,
   )
   expect(report.errors.filter(({ severity }) => severity === 'error')).toEqual([])
-  const views = await within((session) => tablesOf(session, 'cdp', (name) => !OF_THE_MACHINE.has(name)))
+  const isWanted = (name: string) => !OF_THE_MACHINE.has(name)
+  const views = await within((session) => tablesOf(session, 'cdp', { names, isWanted }))
   return { counts, plans, views, held: [...holdings] }
+}
+
+/** Fails unless both tell the same, row by row. */
+export function expectSame(there: Story, here: Story): void {
+  for (const kind of ['views', 'plans'] as const) {
+    expect([...there[kind].keys()]).toEqual([...here[kind].keys()])
+    for (const [name, rows] of here[kind]) expect(unlike(there[kind].get(name) ?? [], rows), name).toEqual([])
+  }
+  expect(here.views.size).toBeGreaterThan(15)
+  expect(here.plans.size).toBe(6)
+  expect(there.counts).toEqual(here.counts)
+  expect(there.held).toEqual(here.held)
+}
+
+async function listed(session: Session, schema: string): Promise<readonly string[]> {
+  const names: string[] = []
+  const all = { schema: 'information_schema', name: ['tables'] }
+  // Snowflake keeps names in capitals that are small letters here.
+  for await (const { columns } of session.read(all, ['table_schema', 'table_name'], 1_000))
+    columns[0]?.forEach((one, at) => one?.toLowerCase() === schema && names.push(columns[1]?.[at]?.toLowerCase() ?? ''))
+  return names
 }
 
 /** The rows of tables and views, in no order, with these columns or all. */
 async function tablesOf(
   session: Session,
   schema: string,
-  isWanted: (name: string) => boolean,
-  only?: readonly string[],
+  of: {
+    readonly names: NonNullable<Stage['names']>
+    readonly isWanted: (name: string) => boolean
+    readonly only?: readonly string[]
+  },
 ): Promise<ReadonlyMap<string, readonly string[]>> {
-  const names: string[] = []
-  const all = { schema: 'information_schema', name: ['tables'] }
-  // Snowflake keeps names in capitals that are small letters here.
-  for await (const { columns } of session.read(all, ['table_schema', 'table_name'], 1_000))
-    columns[0]?.forEach((one, at) => one?.toLowerCase() === schema && names.push(columns[1]?.[at]?.toLowerCase() ?? ''))
+  const names = (await of.names(session, schema)).filter(of.isWanted)
   const tables = new Map<string, readonly string[]>()
-  for (const name of names.filter(isWanted).sort()) {
+  for (const name of [...names].sort()) {
     const table = { schema, name: [name] }
-    const columns = only ?? [...((await session.columns(table)) ?? new Map()).keys()]
+    const columns = of.only ?? [...((await session.columns(table)) ?? new Map()).keys()]
     const rows: string[] = [columns.join()]
     for await (const page of session.read(table, columns, 5_000))
       for (let row = 0; row < page.rows; row++) rows.push(JSON.stringify(page.columns.map((column) => column[row])))
@@ -67,8 +117,11 @@ async function tablesOf(
 /** What a plan says of a row; the order of its rows follows the warehouse's own order of texts. */
 const PLANNED = ['verdict', 'op', 'act', 'key_hash', 'key_json', 'profile_id', 'fp', 'ident', 'payload']
 
+/** They tell of runs, which have times and ids of their own. */
+const OF_THE_MACHINE: ReadonlySet<string> = new Set(['sync_health', 'delivery_log', 'rejects'])
+
 /** Rows that stand on one side only, cell by cell, and no more than can be read. */
-export function unlike(there: readonly string[], here: readonly string[]): readonly unknown[] {
+function unlike(there: readonly string[], here: readonly string[]): readonly unknown[] {
   const [known, found] = [new Set(here), new Set(there)]
   const [left, right] = [there.filter((row) => !known.has(row)), here.filter((row) => !found.has(row))]
   if (there.length !== here.length) return [{ there: there.length, here: here.length }, left[0], right[0]]
@@ -80,6 +133,3 @@ export function unlike(there: readonly string[], here: readonly string[]): reado
     )
   })
 }
-
-/** They tell of runs, which have times and ids of their own. */
-const OF_THE_MACHINE: ReadonlySet<string> = new Set(['sync_health', 'delivery_log', 'rejects'])

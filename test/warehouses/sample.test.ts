@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { repository } from '../support/cli.ts'
 import { connectTo } from '../support/postgres.ts'
-import { story, unlike } from '../support/sample-story.ts'
+import { expectSame, onDuckdb, storyOf } from '../support/sample-story.ts'
 import { fillTables } from '../support/sample-tables.ts'
 import { sharedPostgres } from '../support/shared-postgres.ts'
-import { warehouseOf } from '../support/small-shop.ts'
 import { forRole } from '../support/sql-page.ts'
 import { written } from '../support/written.ts'
 
@@ -21,24 +19,11 @@ test('the sample publishes and plans on Postgres, row by row, what it does on Du
   await fillTables(owner)
   const role = { ...database, user: `cdp_${database.database}` }
   await grant(owner, role)
-  const there = await story(
-    `{ type: postgres, host: ${role.host}, database: ${role.database}, user: ${role.user} }`,
-    () => connectTo(role),
-  )
-  const here = await story('{ type: duckdb, path: .cdp/warehouse.duckdb }', async (directory, isFirst) => {
-    const options = duckdb.options.parse({ path: warehouseOf(directory) })
-    const session = await duckdb.connect(options, { directory, mode: 'write' })
-    if (isFirst) await fillTables(session)
-    return session
+  const there = await storyOf({
+    target: `{ type: postgres, host: ${role.host}, database: ${role.database}, user: ${role.user} }`,
+    open: () => connectTo(role),
   })
-  for (const kind of ['views', 'plans'] as const) {
-    expect([...there[kind].keys()]).toEqual([...here[kind].keys()])
-    for (const [name, rows] of here[kind]) expect(unlike(there[kind].get(name) ?? [], rows), name).toEqual([])
-  }
-  expect(here.views.size).toBeGreaterThan(15)
-  expect(here.plans.size).toBe(6)
-  expect(there.counts).toEqual(here.counts)
-  expect(there.held).toEqual(here.held)
+  expectSame(there, await storyOf(onDuckdb))
 
   const session = await connectTo(role)
   onTestFinished(() => session.close())

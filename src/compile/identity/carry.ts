@@ -327,7 +327,7 @@ function splits(context: Context, graph: Graph): Sql {
     'their ids by number, those of this build included',
     sql`
       select anchor, profile_id from ${from(idsState(context, entity))} where anchor in (${concerned})
-      union
+      union distinct
       select anchor, profile_id from ${ids} where anchor in (${concerned})`,
   )
   return steps.select(sql`

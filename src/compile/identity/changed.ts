@@ -31,7 +31,7 @@ export function changes(context: Context, graph: Graph, source: Source): Step {
     sql`
       select ${names}
       from ${from(seenTable(context, entity, source))}
-      union
+      union distinct
       select ${names}
       from ${state}
       where ${superseded(context, graph, source)}`,

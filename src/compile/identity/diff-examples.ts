@@ -63,7 +63,7 @@ export function profileOf(side: Side): Sql {
 export function everyId(context: Context, entity: Entity): Sql {
   return sql`
     select anchor, profile_id from ${from(idsState(context, entity))}
-    union
+    union distinct
     ${profileIdsNow(context, entity)}`
 }
 

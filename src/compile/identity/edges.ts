@@ -76,19 +76,19 @@ function broken(context: Context, graph: Graph): Sql {
   return steps.select(sql`
     -- a member joins nobody any more
     select cluster from ${looked} where standing <> 'joins' and cluster is not null
-    union
+    union distinct
     -- an edge may be gone
     select g.cluster
     from ${state} as g
     join ${lost} as lost on lost.node_id = g.node_id
     where g.cluster is not null
-    union
+    union distinct
     -- limits were applied there: every change is weighed against all of its edges
     select g.cluster
     from ${state} as g
     join ${from(refusedState(context, entity))} as refused on refused.a = g.node_id
     where g.cluster in (select cluster from ${looked})
-    union
+    union distinct
     -- the identifier from which an id was minted is back: the id may go home
     select g.cluster
     from ${state} as g
@@ -160,7 +160,7 @@ function addJoining(steps: Steps, context: Context, graph: Graph, source: Source
       select ${join(columns.map((one) => column('s', one.as)))}
       from ${held} as s
       where ${anyIn(columns, unsettled)}
-      union
+      union distinct
       ${changed(context, graph, source, 'added')}`,
   )
   return steps.add(
@@ -187,7 +187,7 @@ function lifted(context: Context, graph: Graph): Sql {
       select g.node_id, g.cluster
       from (
         select a as node_id from ${decisive}
-        union
+        union distinct
         select b from ${decisive}
       ) as p
       join ${from(graphState(context, entity))} as g on g.node_id = p.node_id

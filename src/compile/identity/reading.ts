@@ -147,13 +147,13 @@ function seen(context: Context, graph: Graph, source: Source): Step {
       }),
       ...memberJoin(context, entity),
     ])}`
-  const query = entity.of === undefined ? summed(source, entity, numbered) : numbered
+  const query = entity.of === undefined ? summed(context, source, entity, numbered) : numbered
   const reason = 'the same combinations by numbers; 0 where a row holds no identifier of the type'
   return making(context, seenTable(context, entity, source), `${entity.name} seen in ${source.name}`, reason, query)
 }
 
 /** One row a combination: two ways of writing an identifier are one by now. */
-function summed(source: Source, entity: Entity, numbered: Sql): Sql {
+function summed(context: Context, source: Source, entity: Entity, numbered: Sql): Sql {
   const columns = tupleColumns(source, entity)
   const steps = new Steps()
   const rows = steps.add('numbered', 'the numbers of all identifiers of a row', numbered)
@@ -164,7 +164,7 @@ function summed(source: Source, entity: Entity, numbered: Sql): Sql {
         ...columns.map(id),
         ...key,
         sql`is_open`,
-        sql`cast(sum(row_count) as bigint) as row_count`,
+        sql`${context.dialect.cast(sql`sum(row_count)`, 'bigint')} as row_count`,
         sql`min(first_seen_at) as first_seen_at`,
         sql`max(last_seen_at) as last_seen_at`,
       ])}
