@@ -212,7 +212,7 @@ export class EmulatedSession {
   #text(sql: string): string {
     const database = this.database
     return translated(sql)
-      .replace(/\bCURRENT_DATABASE\(\)/gi, database === undefined ? 'null' : `'${database}'`)
+      .replace(/\bCURRENT_DATABASE\(\)/gi, database === undefined ? 'cast(null as varchar)' : `'${database}'`)
       .replace(/\bCURRENT_ROLE\(\)/gi, `'${this.role}'`)
   }
 
