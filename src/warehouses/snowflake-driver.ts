@@ -34,6 +34,7 @@ export async function loadDriver(): Promise<typeof import('snowflake-sdk')> {
   // Read when it is loaded: it would probe the machine, and ask the clouds whether it runs there.
   process.env.SNOWFLAKE_DISABLE_MINICORE ??= 'true'
   process.env.SNOWFLAKE_DISABLE_PLATFORM_DETECTION ??= 'true'
+  process.env.SF_TELEMETRY_DISABLE_CONNECTION_SHAPE ??= 'true'
   try {
     const loaded = await import('snowflake-sdk')
     const driver = 'default' in loaded ? (loaded.default as typeof loaded) : loaded
@@ -52,7 +53,10 @@ export async function logIn(
   tag: string,
 ): Promise<Line> {
   const connection = driver.createConnection({ ...options, rowStreamHighWaterMark: ROWS_AHEAD } as ConnectionOptions)
-  await connection.connectAsync()
+  // Without a callback it is kept, whatever becomes of it.
+  await new Promise<void>((resolve, reject) => {
+    connection.connectAsync((error) => (error ? reject(error) : resolve())).catch(reject)
+  })
   const running = new Set<RowStatement>()
   return {
     run: async (printed) => {

@@ -36,7 +36,6 @@ export async function loginOf(given: SnowflakeOptions, around: Surroundings): Pr
       ...(options.role !== undefined && { role: options.role }),
       ...(options.warehouse !== undefined && { warehouse: options.warehouse }),
       ...(options.access_url !== undefined && { accessUrl: options.access_url }),
-      queryTag: options.query_tag,
       application: 'cdp',
       clientSessionKeepAlive: options.keep_alive,
     },

@@ -7,19 +7,28 @@ import { snowflakeGrants } from './snowflake-grants.ts'
 import { type Login, loginOf } from './snowflake-login.ts'
 import { type SnowflakeOptions, snowflakeOptions } from './snowflake-options.ts'
 import { SnowflakeSession } from './snowflake-session.ts'
-import type { Access, Warehouse } from './warehouse.ts'
+import type { Access, Session, Warehouse } from './warehouse.ts'
+
+/** How often things are tried. */
+export interface Patience {
+  /** How often the driver asks again, each time after a longer while, where nobody answers a login. */
+  readonly logins: number
+}
 
 /** Snowflake. The driver is loaded by the first `connect`. */
-export const snowflake: Warehouse<SnowflakeOptions> = {
+export const snowflake: Warehouse<SnowflakeOptions> & {
+  connect(options: SnowflakeOptions, access: Access, patience?: Patience): Promise<Session>
+} = {
   type: 'snowflake',
   options: snowflakeOptions,
   dialect: snowflakeDialect,
   grants: (wanted) => snowflakeGrants(wanted, snowflakeDialect),
   isOwnDatabase: ({ database }, name) => database?.toUpperCase() === name.toUpperCase(),
-  async connect(given: SnowflakeOptions, { directory }: Access) {
+  async connect(given: SnowflakeOptions, { directory }: Access, { logins }: Patience = { logins: 7 }) {
     const login = await loginOf(given, { directory, env: process.env })
     const driver = await loadDriver()
-    const open = () => prepared(driver, login, given)
+    const options = { ...login.driver, sfRetryMaxLoginRetries: logins }
+    const open = () => prepared(driver, { ...login, driver: options }, given)
     return new SnowflakeSession(await open(), open, given.connections)
   },
 }

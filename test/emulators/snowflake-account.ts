@@ -27,7 +27,7 @@ export interface Setup {
   readonly users: Map<string, User>
   readonly warehouses: Map<string, VirtualWarehouse>
   /** Seconds that a statement would take, as if they had passed. */
-  lasts(sql: string): number
+  lasts: (sql: string) => number
 }
 
 /** The data and the rules of one account: an emulation on DuckDB, which proves nothing of the real service. */

@@ -87,7 +87,7 @@ export class EmulatedSession {
     const what = objectsOf(all)
     this.#mayDo(what)
     if (describeOnly) return await this.#described(sql)
-    this.#mustCompute(what.verb, sql)
+    if (what.verb !== 'select' || what.reads.length > 0) this.#mustCompute(what.verb, sql)
     if (what.verb === 'create' || what.verb === 'drop' || what.verb === 'alter') await this.#end('commit')
     if (what.locks !== undefined) await this.#account.locks.hold(what.locks, this)
     if (this.#aborted) throw new SnowflakeError('000604', '57014', 'SQL execution canceled')
@@ -212,7 +212,7 @@ export class EmulatedSession {
   #text(sql: string): string {
     const database = this.database
     return translated(sql)
-      .replace(/\bCURRENT_DATABASE\(\)/gi, database === undefined ? 'null' : `'${database}'`)
+      .replace(/\bCURRENT_DATABASE\(\)/gi, database === undefined ? 'cast(null as varchar)' : `'${database}'`)
       .replace(/\bCURRENT_ROLE\(\)/gi, `'${this.role}'`)
   }
 

@@ -221,8 +221,8 @@ class Service {
   #page(id: string, response: ServerResponse): void {
     const text = this.#pages.get(id)
     if (text === undefined) {
-      response.writeHead(403, { 'content-type': 'application/xml' })
-      response.end('<Error><Code>AccessDenied</Code></Error>')
+      response.writeHead(410, { 'content-type': 'application/xml' })
+      response.end('<Error><Code>Gone</Code></Error>')
       return
     }
     if (this.cuts) {

@@ -40,5 +40,5 @@ export async function snowflakeAccount(
 }
 
 export function connectTo(options: SnowflakeOptions): Promise<Session> {
-  return snowflake.connect(options, { directory: process.cwd(), mode: 'write' })
+  return snowflake.connect(options, { directory: process.cwd(), mode: 'write' }, { logins: 0 })
 }

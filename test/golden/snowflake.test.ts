@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { Dialect, parse } from '@polyglot-sql/sdk'
+import { expect, test } from 'vitest'
+
+const folder = new URL('.', import.meta.url)
+
+/** Conditions by themselves are in the other files within statements. */
+const files = readdirSync(folder).filter((name) => /(?<!condition-forms)\.snowflake\.sql$/.test(name))
+
+for (const file of files)
+  test(`${file} is SQL of Snowflake, as far as a parser knows it`, () => {
+    const text = readFileSync(new URL(file, folder), 'utf8')
+    const statements = text.split(/\n\n(?=-- )/).filter((one) => one.replace(/^--.*\n/gm, '').trim() !== '')
+    expect(statements.length).toBeGreaterThan(0)
+    for (const statement of statements) {
+      // Numbers of parameters are put in when a statement runs.
+      const { success, error } = parse(statement.replace(/(?<=[\s(]):(?=[a-z])/g, '$'), Dialect.Snowflake)
+      expect({ error, success }, statement.slice(0, 200)).toMatchObject({ success: true })
+    }
+  })
+
+test('what is no SQL of Snowflake is seen', () => {
+  for (const broken of ['select from where', 'create or replace transient table as select 1', 'select get(a, 0 from b'])
+    expect(parse(broken, Dialect.Snowflake).success, broken).toBe(false)
+})
