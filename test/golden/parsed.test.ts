@@ -11,7 +11,10 @@ test('whatever is golden is so in every dialect', () => {
   const files = readdirSync(FOLDER).filter((name) => name.endsWith('.sql'))
   const cases = (type: string) =>
     files.filter((name) => name.endsWith(`.${type}.sql`)).map((name) => name.split('.')[0])
-  expect(cases('postgres')).toEqual(cases('duckdb'))
+  // DuckDB knows no rights, and so no script that grants them.
+  expect(cases('postgres').filter((name) => name !== 'grants')).toEqual(cases('duckdb'))
+  expect(cases('bigquery')).toEqual(cases('postgres'))
+  expect(cases('snowflake')).toEqual(cases('postgres'))
   expect(cases('postgres').length).toBeGreaterThan(9)
 })
 
@@ -21,7 +24,7 @@ test.each(readdirSync(FOLDER).filter((name) => name.endsWith('.postgres.sql') &&
     const text = readFileSync(`${FOLDER}/${name}`, 'utf8')
     // Parameters are numbered when a statement runs.
     const statements = text
-      .split(/;?\n\n/)
+      .split(/;?\n\n|;\n/)
       .filter((one) => one.split('\n').some((line) => line !== '' && !line.startsWith('--')))
       .map((one) => one.replaceAll(/\$[a-z]\w*/g, '$1'))
     const refused: string[] = []

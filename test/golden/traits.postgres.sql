@@ -660,8 +660,8 @@ with
         select unnest("g"."usual") as item, 1 as tally
       ) as items
       group by item
-      order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text)
-        end collate "C",
+      order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[]))
+        then cast(item as text) end collate "C",
         item
       limit 1
     ) as "usual",
@@ -1061,8 +1061,7 @@ with
         limit 2
       )
     end as "skus",
-    (cast(round(cast(cast(sum("s"."quantity") * power(cast(10 as double precision), 6) as text) as numeric)) as double
-      precision) / power(cast(10 as double precision), 6)) as "pieces",
+    cast(sum("s"."quantity") as bigint) as "pieces",
     array_agg("products"."category") filter (where "products"."category" is not null) as "top_category",
     (cast(round(cast(cast((cast(count(*) filter (where ("products"."category" = 'drinks' and "orders"."status" =
       'paid')) as double precision) / nullif(count(*), 0)) * power(cast(10 as double precision), 6) as text) as
@@ -1114,8 +1113,8 @@ select
       select unnest("g"."top_category") as item, 1 as tally
     ) as items
     group by item
-    order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end
-      collate "C",
+    order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then
+      cast(item as text) end collate "C",
       item
     limit 1
   ) as "top_category",
@@ -1128,8 +1127,8 @@ select
       select unnest("g"."top_brand") as item, 1 as tally
     ) as items
     group by item
-    order by count(*) desc, min(tally), case when pg_typeof(item) = cast('text' as regtype) then cast(item as text) end
-      collate "C",
+    order by count(*) desc, min(tally), case when pg_typeof(item) = any(cast('{text,varchar,bpchar}' as regtype[])) then
+      cast(item as text) end collate "C",
       item
     limit 1
   ) as "top_brand",

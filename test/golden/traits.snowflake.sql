@@ -509,22 +509,7 @@ with
       and ("S"."STATUS" = 'returned')) as float) / nullif(count_if(s.cdp_time >= dateadd(day, -90, "CLOCK"."NOW") and
         s.cdp_time <= "CLOCK"."NOW"), 0)) * power(cast(10 as float), 6), 0) / power(cast(10 as float), 6)) as
         "RETURN_RATE",
-    get(get(reduce(
-      array_sort(coalesce(case when count("S"."STATUS") > 0 then array_agg("S"."STATUS") end, array_construct())),
-      array_construct(null, 0, 0, array_construct()),
-      (a, v) -> array_construct(
-        v,
-        iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
-        greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
-        case
-          when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a,
-            3)
-          when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
-            array_append(get(a, 3), v)
-          else array_construct(v)
-        end
-      )
-    ), 3), 0) as "USUAL",
+    case when count("S"."STATUS") > 0 then array_agg("S"."STATUS") end as "USUAL",
     (count_if(("S"."STATUS" = 'returned')) > 0) as "REFUNDED",
     count_if(s.cdp_time >= dateadd(day, -30, "CLOCK"."NOW") and s.cdp_time <= "CLOCK"."NOW") as "RECENT",
     get(array_agg("S"."STATUS") within group (order by
@@ -597,7 +582,22 @@ with
     g."MEDIAN_AMOUNT",
     g."P90",
     g."RETURN_RATE",
-    g."USUAL",
+    get(get(reduce(
+      array_sort(coalesce("G"."USUAL", array_construct())),
+      array_construct(null, 0, 0, array_construct()),
+      (a, v) -> array_construct(
+        v,
+        iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
+        greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
+        case
+          when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a,
+            3)
+          when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
+            array_append(get(a, 3), v)
+          else array_construct(v)
+        end
+      )
+    ), 3), 0) as "USUAL",
     g."REFUNDED",
     g."RECENT",
     g."OPENING",
@@ -978,23 +978,7 @@ with
         varchar)), 0, 2)
     end as "SKUS",
     round(sum("S"."QUANTITY"), 6) as "PIECES",
-    get(get(reduce(
-      array_sort(coalesce(case when count("PRODUCTS"."CATEGORY") > 0 then array_agg("PRODUCTS"."CATEGORY") end,
-        array_construct())),
-      array_construct(null, 0, 0, array_construct()),
-      (a, v) -> array_construct(
-        v,
-        iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
-        greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
-        case
-          when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a,
-            3)
-          when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
-            array_append(get(a, 3), v)
-          else array_construct(v)
-        end
-      )
-    ), 3), 0) as "TOP_CATEGORY",
+    case when count("PRODUCTS"."CATEGORY") > 0 then array_agg("PRODUCTS"."CATEGORY") end as "TOP_CATEGORY",
     (round((cast(count_if(("PRODUCTS"."CATEGORY" = 'drinks' and "ORDERS"."STATUS" = 'paid')) as float) /
       nullif(count(*), 0)) * power(cast(10 as float), 6), 0) / power(cast(10 as float), 6)) as "DRINKS_SHARE",
     round(sum(case when ("ORDERS"."AMOUNT" >= 10) then "S"."QUANTITY" * "PRODUCTS"."PRICE" end), 6) as "ITEM_VALUE",
@@ -1003,23 +987,7 @@ with
       s.cdp_key nulls last,
       "PRODUCTS"."CATEGORY" nulls last
     ), 0) as "DEAREST_KIND",
-    get(get(reduce(
-      array_sort(coalesce(case when count("PRODUCTS__BRANDS"."NAME") > 0 then array_agg("PRODUCTS__BRANDS"."NAME") end,
-        array_construct())),
-      array_construct(null, 0, 0, array_construct()),
-      (a, v) -> array_construct(
-        v,
-        iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
-        greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
-        case
-          when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a,
-            3)
-          when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
-            array_append(get(a, 3), v)
-          else array_construct(v)
-        end
-      )
-    ), 3), 0) as "TOP_BRAND",
+    case when count("PRODUCTS__BRANDS"."NAME") > 0 then array_agg("PRODUCTS__BRANDS"."NAME") end as "TOP_BRAND",
     case
       when count(case when ("PRODUCTS__BRANDS"."NAME" <> 'Lune') then cast("PRODUCTS__BRANDS"."NAME" as varchar) end) >
         0
@@ -1044,11 +1012,39 @@ select
   p.profile_id,
   g."SKUS",
   g."PIECES",
-  g."TOP_CATEGORY",
+  get(get(reduce(
+    array_sort(coalesce("G"."TOP_CATEGORY", array_construct())),
+    array_construct(null, 0, 0, array_construct()),
+    (a, v) -> array_construct(
+      v,
+      iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
+      greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
+      case
+        when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a, 3)
+        when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
+          array_append(get(a, 3), v)
+        else array_construct(v)
+      end
+    )
+  ), 3), 0) as "TOP_CATEGORY",
   g."DRINKS_SHARE",
   g."ITEM_VALUE",
   g."DEAREST_KIND",
-  g."TOP_BRAND",
+  get(get(reduce(
+    array_sort(coalesce("G"."TOP_BRAND", array_construct())),
+    array_construct(null, 0, 0, array_construct()),
+    (a, v) -> array_construct(
+      v,
+      iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1),
+      greatest(cast(get(a, 2) as bigint), iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)),
+      case
+        when cast(get(a, 2) as bigint) > iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then get(a, 3)
+        when cast(get(a, 2) as bigint) = iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1) then
+          array_append(get(a, 3), v)
+        else array_construct(v)
+      end
+    )
+  ), 3), 0) as "TOP_BRAND",
   g."BRANDS",
   g."RATIO"
 from "ORDER_ITEMS_MEASURED" as g
