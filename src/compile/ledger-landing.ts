@@ -130,11 +130,11 @@ export function mergeRows(snapshot: Table, rows: Sql): Sql {
   const columns = Object.keys(SNAPSHOT_COLUMNS)
   const others = columns.filter((name) => name !== 'key_hash')
   return sql`
-    merge into ${from(snapshot)} as known
+    merge into ${from(snapshot)} as held
     using (
       ${rows}
     ) as news
-    on news.key_hash = known.key_hash
+    on news.key_hash = held.key_hash
     when matched then update set
       ${lines(others.map((name) => sql`${id(name)} = ${column('news', name)}`))}
     when not matched then insert (

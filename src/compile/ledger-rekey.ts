@@ -42,13 +42,13 @@ export function movesQuery({ context, sync, tables, compare }: ExpectedOf): Sql 
 /** Gives rows their new key, all at once; what was acknowledged stays. Parameters: `sync`, `fence`, `run`. */
 export function moveQuery({ context: { dialect }, tables, compare }: ExpectedOf): Sql {
   return sql`
-    merge into ${from(tables.snapshot)} as known
+    merge into ${from(tables.snapshot)} as held
     using (
       select p.old_hash, p.key_hash, p.key_json, p.profile_id
       from ${from(compare.pairs)} as p
       where ${isMine(dialect, tables)}
     ) as news
-    on news.old_hash = known.key_hash
+    on news.old_hash = held.key_hash
     when matched then update set
       key_hash = news.key_hash,
       key_json = news.key_json,

@@ -104,7 +104,7 @@ export function compileState(context: Context): BuildState {
         where v.name not in (select n.name from ${dialect.rowsOf(parameter('views'), ['name'])} as n)`,
     ),
     noteViews: [
-      statement('forget views', 'the list is written anew', sql`delete from ${from(views)}`),
+      statement('forget views', 'the list is written anew', sql`delete from ${from(views)} where true`),
       statement(
         'note views',
         'the names that readers see now',

@@ -97,7 +97,7 @@ export function rememberStatement(
 
 /** Forgets them. */
 export function forgetMembers(context: Context): Statement {
-  return statement('forget members', 'the test is over', sql`delete from ${from(history(context))}`)
+  return statement('forget members', 'the test is over', sql`delete from ${from(history(context))} where true`)
 }
 
 function history({ project }: Context): Table {

@@ -67,7 +67,7 @@ function beginSync(dialect: Dialect, sync: Renamed, tables: LedgerTables): State
     'a fence is never used twice, even where this row was lost; nor are tables of a sync that had the name before',
     sql`
       ${dialect.holdWriters(tables.sync)}
-      merge into ${from(tables.sync)} as known
+      merge into ${from(tables.sync)} as held
       using (
         select begun.sync_id, begun.fence, called.suffix
         from (
@@ -81,7 +81,7 @@ function beginSync(dialect: Dialect, sync: Renamed, tables: LedgerTables): State
           from ${from(tables.sync)}
         ) as called${unlessRenamed}
       ) as news
-      on news.sync_id = known.sync_id
+      on news.sync_id = held.sync_id
       when not matched then insert (sync_id, table_suffix, fence, settled_fence, updated_at)
       values (news.sync_id, news.suffix, news.fence, news.fence, ${dialect.clock()})`,
   )

@@ -84,7 +84,7 @@ export function aggregateCases(bench: DialectBench): void {
     expect(await sorted('s', [bench.d.textOrder(t('s'))])).toEqual(texts)
     for (const type of ['integer', 'unknown'] as const)
       expect(await sorted('n', bench.d.inOrder(t('n'), type))).toEqual(['-1', '2', '9', '10', '100'])
-    expect(await over({ s: ['text', ['Z']] }, sql`bool_or(${bench.d.textOrder(t('s'))} < 'a')`)).toBe('true')
+    expect(await over({ s: ['text', ['Z']] }, bench.d.anyRow(sql`${bench.d.textOrder(t('s'))} < 'a'`))).toBe('true')
   })
 
   test('anyRow is false, never null, when no row fulfils it', async () => {

@@ -135,8 +135,8 @@ const OF_ROWS = `syncs:
 
 /** What a session sends of itself, besides statements: nothing that a model or a sync could say. */
 const PRIMITIVES: readonly { readonly form: RegExp; readonly why: string }[] = [
-  { form: /^attach '[^']+' as cdp_warehouse \(type duckdb(, read_only)?\)$/, why: 'opens the file' },
-  { form: /^use cdp_warehouse$/, why: 'names without a schema are meant there' },
+  { form: /^attach '[^']+' as "?cdp_warehouse"? \(type duckdb(, read_only)?\)$/, why: 'opens the file' },
+  { form: /^use "?cdp_warehouse"?$/, why: 'names without a schema are meant there' },
   { form: /^set (global \w+|variable project) = '[^']*'$/, why: 'settings of the connection' },
   { form: /^(begin transaction( read only)?|commit|rollback)$/, why: 'the transaction around a script' },
   { form: /^describe "\w+"\."\w+"$/, why: 'the columns of a table' },

@@ -71,7 +71,7 @@ export class Engine {
         const checked = check(parsed.nodes, { given: this.given, location, inTransaction })
         await this.#spend(connection, checked, query, limits)
         const text = textOf(query.query, statements, at)
-        await this.#analyse(connection, text, query.queryParameters ?? [])
+        await this.#analyse(connection, text, checked.tables, query.queryParameters ?? [])
         const done = await this.#execute(connection, parsed, checked, query.queryParameters ?? [])
         if (checked.statementType === 'BEGIN_TRANSACTION') inTransaction = true
         if (/^(COMMIT|ROLLBACK)_TRANSACTION$/.test(checked.statementType)) inTransaction = false
@@ -103,8 +103,8 @@ export class Engine {
       const checked = check(parsed.nodes, { given: this.given, location, inTransaction: false })
       const bytes = await this.#bytes(connection, checked)
       const { statementType } = checked
+      await this.#analyse(connection, query.query, checked.tables, query.queryParameters ?? [])
       if (statementType !== 'SELECT') return { statementType, fields: [], bytes }
-      await this.#analyse(connection, query.query, query.queryParameters ?? [])
       const columns = await columnsOf(
         connection,
         translate(parsed.nodes, this.given.project),
@@ -263,23 +263,24 @@ export class Engine {
     return bytes
   }
 
-  async #analyse(connection: DuckDBConnection, text: string, parameters: readonly Parameter[]): Promise<void> {
+  async #analyse(
+    connection: DuckDBConnection,
+    text: string,
+    named: readonly string[],
+    parameters: readonly Parameter[],
+  ): Promise<void> {
     if (this.#analyst === undefined) return
     const tables = new Map<string, readonly Field[]>()
-    const found = await connection.runAndReadAll(
-      'select table_schema, table_name from information_schema.tables where table_schema not in ($1, $2)',
-      ['main', 'information_schema'],
-    )
-    for (const [schema, name] of found.getRows()) {
-      const columns = await columnsOf(
-        connection,
-        `select * from "${schema}"."${String(name).replaceAll('"', '""')}"`,
-        [],
-      )
-      tables.set(
-        `${schema}.${name}`,
-        columns.map(({ field }) => field),
-      )
+    for (const full of named) {
+      const [schema = '', ...name] = full.split('.')
+      const place = `"${schema}"."${name.join('.').replaceAll('"', '""')}"`
+      // What a statement makes is not there before.
+      const columns = await columnsOf(connection, `select * from ${place}`, []).catch(() => undefined)
+      if (columns !== undefined)
+        tables.set(
+          full,
+          columns.map(({ field }) => field),
+        )
     }
     await this.#analyst(text, tables, parameters)
   }

@@ -3,39 +3,39 @@
  * left to run; every branch must bind for every type, hence the texts.
  */
 export const PRELUDE = `
-create or replace macro bq_float(x) as case
-  when isnan(x) then 'nan' when isinf(x) then if(x > 0, 'inf', '-inf')
-  when try_cast(printf('%.15g', x) as double) = x then printf('%.15g', x) else printf('%.17g', x) end;
+create or replace macro bq_float(x) as list_transform([x], lambda f: case
+  when isnan(f) then 'nan' when isinf(f) then if(f > 0, 'inf', '-inf')
+  when try_cast(printf('%.15g', f) as double) = f then printf('%.15g', f) else printf('%.17g', f) end)[1];
 create or replace macro bq_trimmed(t) as regexp_replace(t, '\\.0+$|(\\.\\d*[1-9])0+$', '\\1');
 create or replace macro bq_is_float(x) as typeof(x) in ('DOUBLE', 'FLOAT');
 create or replace macro bq_is_decimal(x) as starts_with(typeof(x), 'DECIMAL') and not ends_with(typeof(x), ']');
-create or replace macro bq_text(x) as case
-  when bq_is_float(x) then bq_float(try_cast(cast(x as varchar) as double))
-  when bq_is_decimal(x) then bq_trimmed(cast(x as varchar))
-  else cast(x as varchar) end;
+create or replace macro bq_text(x) as list_transform([x], lambda t: case
+  when bq_is_float(t) then bq_float(try_cast(cast(t as varchar) as double))
+  when bq_is_decimal(t) then bq_trimmed(cast(t as varchar))
+  else cast(t as varchar) end)[1];
 create or replace macro bq_fraction(t) as case
   when regexp_matches(t, '\\.\\d{1,3}$') then rpad(t, 23, '0') when regexp_matches(t, '\\.\\d{4,6}$') then rpad(t, 26, '0') else t end;
 create or replace macro bq_wall(x) as bq_fraction(regexp_replace(cast(x as varchar), '\\+00$', ''));
-create or replace macro bq_json(x) as case
-  when x is null then 'null'
-  when typeof(x) in ('BIGINT', 'INTEGER', 'HUGEINT', 'SMALLINT', 'TINYINT') then case
-    when abs(try_cast(cast(x as varchar) as hugeint)) > 9007199254740992 then '"' || cast(x as varchar) || '"' else cast(x as varchar) end
-  when bq_is_decimal(x) then if(contains(bq_text(x), '.'), '"' || bq_text(x) || '"', bq_text(x))
-  when bq_is_float(x) then case bq_text(x) when 'nan' then '"NaN"' when 'inf' then '"Infinity"' when '-inf' then '"-Infinity"' else bq_text(x) end
-  when typeof(x) = 'TIMESTAMP WITH TIME ZONE' then '"' || replace(bq_wall(x), ' ', 'T') || 'Z"'
-  when typeof(x) = 'TIMESTAMP' then '"' || replace(bq_wall(x), ' ', 'T') || '"'
-  else cast(to_json(x) as varchar) end;
-create or replace macro bq_literal(x) as case
-  when x is null then 'NULL'
-  when typeof(x) = 'VARCHAR' then cast(to_json(x) as varchar)
-  when bq_is_float(x) then case
-    when bq_text(x) in ('nan', 'inf', '-inf') then 'CAST("' || bq_text(x) || '" AS FLOAT64)'
-    when regexp_matches(bq_text(x), '^-?\\d+$') then bq_text(x) || '.0' else bq_text(x) end
-  when bq_is_decimal(x) then 'NUMERIC "' || bq_text(x) || '"'
-  when typeof(x) = 'TIMESTAMP WITH TIME ZONE' then 'TIMESTAMP "' || bq_wall(x) || '+00"'
-  when typeof(x) = 'TIMESTAMP' then 'DATETIME "' || bq_wall(x) || '"'
-  when typeof(x) = 'DATE' then 'DATE "' || cast(x as varchar) || '"'
-  else cast(x as varchar) end;
+create or replace macro bq_json(x) as list_transform([x], lambda j: case
+  when j is null then 'null'
+  when typeof(j) in ('BIGINT', 'INTEGER', 'HUGEINT', 'SMALLINT', 'TINYINT') then case
+    when abs(try_cast(cast(j as varchar) as hugeint)) > 9007199254740992 then '"' || cast(j as varchar) || '"' else cast(j as varchar) end
+  when bq_is_decimal(j) then if(contains(bq_text(j), '.'), '"' || bq_text(j) || '"', bq_text(j))
+  when bq_is_float(j) then case bq_text(j) when 'nan' then '"NaN"' when 'inf' then '"Infinity"' when '-inf' then '"-Infinity"' else bq_text(j) end
+  when typeof(j) = 'TIMESTAMP WITH TIME ZONE' then '"' || replace(bq_wall(j), ' ', 'T') || 'Z"'
+  when typeof(j) = 'TIMESTAMP' then '"' || replace(bq_wall(j), ' ', 'T') || '"'
+  else cast(to_json(j) as varchar) end)[1];
+create or replace macro bq_literal(x) as list_transform([x], lambda l: case
+  when l is null then 'NULL'
+  when typeof(l) = 'VARCHAR' then cast(to_json(l) as varchar)
+  when bq_is_float(l) then case
+    when bq_text(l) in ('nan', 'inf', '-inf') then 'CAST("' || bq_text(l) || '" AS FLOAT64)'
+    when regexp_matches(bq_text(l), '^-?\\d+$') then bq_text(l) || '.0' else bq_text(l) end
+  when bq_is_decimal(l) then 'NUMERIC "' || bq_text(l) || '"'
+  when typeof(l) = 'TIMESTAMP WITH TIME ZONE' then 'TIMESTAMP "' || bq_wall(l) || '+00"'
+  when typeof(l) = 'TIMESTAMP' then 'DATETIME "' || bq_wall(l) || '"'
+  when typeof(l) = 'DATE' then 'DATE "' || cast(l as varchar) || '"'
+  else cast(l as varchar) end)[1];
 create or replace macro bq_in_width(x) as lpad(cast(x as varchar), 39, '0');
 create or replace macro bq_iso(x) as
   replace(regexp_replace(regexp_replace(cast(x as varchar), '\\+00$', ''), '(\\.\\d*[1-9])0+$', '\\1'), ' ', 'T') || 'Z';

@@ -466,58 +466,76 @@ extract(hour from datetime(cast(`p`.`last_order_at` as timestamp), 'Europe/Paris
 -- birthday is not null
 `p`.`birthday` is not null
 
+-- did: orders (did_78c9b404)
+coalesce(count(*) >= 1, false)
+
 -- did: orders
-`did_78c9b404`: coalesce(count(*) >= 1, false)
 `s`.`did_78c9b404`
 
+-- did_not: orders (did_78c9b404)
+coalesce(count(*) >= 1, false)
+
 -- did_not: orders
-`did_78c9b404`: coalesce(count(*) >= 1, false)
 not `s`.`did_78c9b404`
 
+-- { did: orders, where: status = paid, at_least: 2 } (did_fac17639)
+coalesce(countif((`s`.`status` = 'paid')) >= 2, false)
+
 -- { did: orders, where: status = paid, at_least: 2 }
-`did_fac17639`: coalesce(countif((`s`.`status` = 'paid')) >= 2, false)
 `s`.`did_fac17639`
 
+-- { did: orders, where: amount > customer.points } (did_fe0ee35e)
+coalesce(countif((`s`.`amount` > `profile`.`points`)) >= 1, false)
+
 -- { did: orders, where: amount > customer.points }
-`did_fe0ee35e`: coalesce(countif((`s`.`amount` > `profile`.`points`)) >= 1, false)
 `s`.`did_fe0ee35e`
 
+-- { did: orders, where: [sku = b, amount > 50] } (did_1dc255bf)
+coalesce(countif((`s`.`sku` = 'b' and `s`.`amount` > 50)) >= 1, false)
+
 -- { did: orders, where: [sku = b, amount > 50] }
-`did_1dc255bf`: coalesce(countif((`s`.`sku` = 'b' and `s`.`amount` > 50)) >= 1, false)
 `s`.`did_1dc255bf`
 
--- { did: orders, within: 30 days }
-`did_0e52b370`: coalesce(
+-- { did: orders, within: 30 days } (did_0e52b370)
+coalesce(
   countif(
     s.cdp_time >= timestamp_add(cast(`clock`.`now` as timestamp), interval -30 day)
       and s.cdp_time <= `clock`.`now`
   ) >= 1, false
 )
+
+-- { did: orders, within: 30 days }
 `s`.`did_0e52b370`
 
--- { did: orders, within: 30 days, at_least: 2 }
-`did_2d91209b`: coalesce(
+-- { did: orders, within: 30 days, at_least: 2 } (did_2d91209b)
+coalesce(
   countif(
     s.cdp_time >= timestamp_add(cast(`clock`.`now` as timestamp), interval -30 day)
       and s.cdp_time <= `clock`.`now`
   ) >= 2, false
 )
+
+-- { did: orders, within: 30 days, at_least: 2 }
 `s`.`did_2d91209b`
 
--- { did: orders, after: 2026-03-29 }
-`did_1dfad010`: coalesce(
+-- { did: orders, after: 2026-03-29 } (did_1dfad010)
+coalesce(
   countif(s.cdp_time >= timestamp(date '2026-03-30', 'Europe/Paris')) >= 1, false
 )
+
+-- { did: orders, after: 2026-03-29 }
 `s`.`did_1dfad010`
 
--- { did: orders, before: 2026-01-10 }
-`did_1e3b2cf6`: coalesce(
+-- { did: orders, before: 2026-01-10 } (did_1e3b2cf6)
+coalesce(
   countif(s.cdp_time < timestamp(date '2026-01-10', 'Europe/Paris')) >= 1, false
 )
+
+-- { did: orders, before: 2026-01-10 }
 `s`.`did_1e3b2cf6`
 
--- { did: orders, after: start of month - 1 month, before: 2026-03-29 }
-`did_8d437116`: coalesce(
+-- { did: orders, after: start of month - 1 month, before: 2026-03-29 } (did_8d437116)
+coalesce(
   countif(
     s.cdp_time
       > timestamp(datetime_add(datetime(cast((
@@ -526,110 +544,148 @@ not `s`.`did_78c9b404`
     and s.cdp_time < timestamp(date '2026-03-29', 'Europe/Paris')
   ) >= 1, false
 )
+
+-- { did: orders, after: start of month - 1 month, before: 2026-03-29 }
 `s`.`did_8d437116`
 
--- { did_not: orders, after: customer.last_order_at }
-`did_71fc17b6`: coalesce(
+-- { did_not: orders, after: customer.last_order_at } (did_71fc17b6)
+coalesce(
   countif(s.cdp_time > cast(`profile`.`last_order_at` as timestamp)) >= 1, false
 )
+
+-- { did_not: orders, after: customer.last_order_at }
 not `s`.`did_71fc17b6`
 
+-- { did: orders, at_most: 1 } (did_6c967681)
+coalesce(count(*) <= 1, false)
+
 -- { did: orders, at_most: 1 }
-`did_6c967681`: coalesce(count(*) <= 1, false)
 `s`.`did_6c967681`
 
+-- { did: orders, exactly: 0 } (did_24fa4983)
+coalesce(count(*) = 0, false)
+
 -- { did: orders, exactly: 0 }
-`did_24fa4983`: coalesce(count(*) = 0, false)
 `s`.`did_24fa4983`
 
+-- { did: orders, at_least: 1, at_most: 2 } (did_b6fd575a)
+coalesce(count(*) >= 1 and count(*) <= 2, false)
+
 -- { did: orders, at_least: 1, at_most: 2 }
-`did_b6fd575a`: coalesce(count(*) >= 1 and count(*) <= 2, false)
 `s`.`did_b6fd575a`
 
+-- { did: orders, sum: amount, at_least: 100 } (did_d5a7f8d6)
+coalesce(coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) >= 100, false)
+
 -- { did: orders, sum: amount, at_least: 100 }
-`did_d5a7f8d6`: coalesce(coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) >= 100, false)
 `s`.`did_d5a7f8d6`
 
+-- { did: orders, sum: amount, at_most: 0 } (did_26a1dfcd)
+coalesce(coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) <= 0, false)
+
 -- { did: orders, sum: amount, at_most: 0 }
-`did_26a1dfcd`: coalesce(coalesce(round(cast(sum(`s`.`amount`) as numeric), 6), 0) <= 0, false)
 `s`.`did_26a1dfcd`
 
--- { did: orders, avg: amount, at_least: 40 }
-`did_6c5b7fe7`: coalesce(
+-- { did: orders, avg: amount, at_least: 40 } (did_6c5b7fe7)
+coalesce(
   (round(cast(avg(`s`.`amount`) as float64) * pow(10, 6)) / pow(10, 6)) >= 40, false
 )
+
+-- { did: orders, avg: amount, at_least: 40 }
 `s`.`did_6c5b7fe7`
 
+-- { did: orders, min: amount, at_most: 10 } (did_9028a913)
+coalesce(min(`s`.`amount`) <= '10', false)
+
 -- { did: orders, min: amount, at_most: 10 }
-`did_9028a913`: coalesce(min(`s`.`amount`) <= '10', false)
 `s`.`did_9028a913`
 
+-- { did: orders, max: amount, at_least: 60 } (did_f34cafae)
+coalesce(max(`s`.`amount`) >= '60', false)
+
 -- { did: orders, max: amount, at_least: 60 }
-`did_f34cafae`: coalesce(max(`s`.`amount`) >= '60', false)
 `s`.`did_f34cafae`
 
+-- { did: orders, count_distinct: sku, at_least: 2 } (did_56441150)
+coalesce(count(distinct `s`.`sku`) >= 2, false)
+
 -- { did: orders, count_distinct: sku, at_least: 2 }
-`did_56441150`: coalesce(count(distinct `s`.`sku`) >= 2, false)
 `s`.`did_56441150`
 
+-- { did: orders, count_distinct: amount, at_most: 0 } (did_5bde565e)
+coalesce(count(distinct `s`.`amount`) <= 0, false)
+
 -- { did: orders, count_distinct: amount, at_most: 0 }
-`did_5bde565e`: coalesce(count(distinct `s`.`amount`) <= 0, false)
 `s`.`did_5bde565e`
 
--- { did: orders, first: { after: 60 days ago } }
-`did_aa4fbc1a`: coalesce(
+-- { did: orders, first: { after: 60 days ago } } (did_aa4fbc1a)
+coalesce(
   count(*) >= 1
   and min(s.cdp_time)
     > timestamp_add(cast(min(`clock`.`now`) as timestamp), interval -60 day), false
 )
+
+-- { did: orders, first: { after: 60 days ago } }
 `s`.`did_aa4fbc1a`
 
--- { did: orders, first: { within: 90 days } }
-`did_64db9394`: coalesce(
+-- { did: orders, first: { within: 90 days } } (did_64db9394)
+coalesce(
   count(*) >= 1
     and min(s.cdp_time) >= timestamp_add(cast(min(`clock`.`now`) as timestamp), interval -90 day)
     and min(s.cdp_time) <= min(`clock`.`now`), false
 )
+
+-- { did: orders, first: { within: 90 days } }
 `s`.`did_64db9394`
 
--- { did: orders, last: { before: 60 days ago } }
-`did_fb733455`: coalesce(
+-- { did: orders, last: { before: 60 days ago } } (did_fb733455)
+coalesce(
   count(*) >= 1
   and max(s.cdp_time)
     < timestamp_add(cast(min(`clock`.`now`) as timestamp), interval -60 day), false
 )
+
+-- { did: orders, last: { before: 60 days ago } }
 `s`.`did_fb733455`
 
--- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } }
-`did_3f8b8159`: coalesce(
+-- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } } (did_3f8b8159)
+coalesce(
   count(*) >= 1
     and max(s.cdp_time) >= timestamp(date '2026-01-02', 'Europe/Paris')
     and max(s.cdp_time) < timestamp(date '2026-04-01', 'Europe/Paris'), false
 )
+
+-- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } }
 `s`.`did_3f8b8159`
 
--- { did: orders, at_least: 2, last: { within: 7 days } }
-`did_0f2f133a`: coalesce(
+-- { did: orders, at_least: 2, last: { within: 7 days } } (did_0f2f133a)
+coalesce(
   count(*) >= 2
     and max(s.cdp_time) >= timestamp_add(cast(min(`clock`.`now`) as timestamp), interval -7 day)
     and max(s.cdp_time) <= min(`clock`.`now`), false
 )
+
+-- { did: orders, at_least: 2, last: { within: 7 days } }
 `s`.`did_0f2f133a`
 
--- { did: orders, where: sku = b, first: { after: customer.birthday } }
-`did_b645fdef`: coalesce(
+-- { did: orders, where: sku = b, first: { after: customer.birthday } } (did_b645fdef)
+coalesce(
   countif((`s`.`sku` = 'b')) >= 1
   and date(min(if((`s`.`sku` = 'b'), s.cdp_time, null)), 'Europe/Paris')
     > min(`profile`.`birthday`), false
 )
+
+-- { did: orders, where: sku = b, first: { after: customer.birthday } }
 `s`.`did_b645fdef`
 
--- { did_not: orders, last: { before: 60 days ago } }
-`did_fb733455`: coalesce(
+-- { did_not: orders, last: { before: 60 days ago } } (did_fb733455)
+coalesce(
   count(*) >= 1
   and max(s.cdp_time)
     < timestamp_add(cast(min(`clock`.`now`) as timestamp), interval -60 day), false
 )
+
+-- { did_not: orders, last: { before: 60 days ago } }
 not `s`.`did_fb733455`
 
 -- { did: visits, then: { did: orders, within: 2 days } }

@@ -480,56 +480,74 @@ date_part(hour, cast(convert_timezone('Europe/Paris', (
 -- birthday is not null
 "P"."BIRTHDAY" is not null
 
+-- did: orders (did_78c9b404)
+coalesce(count(*) >= 1, false)
+
 -- did: orders
-"DID_78C9B404": coalesce(count(*) >= 1, false)
 "S"."DID_78C9B404"
 
+-- did_not: orders (did_78c9b404)
+coalesce(count(*) >= 1, false)
+
 -- did_not: orders
-"DID_78C9B404": coalesce(count(*) >= 1, false)
 not "S"."DID_78C9B404"
 
+-- { did: orders, where: status = paid, at_least: 2 } (did_fac17639)
+coalesce(count_if(("S"."STATUS" = 'paid')) >= 2, false)
+
 -- { did: orders, where: status = paid, at_least: 2 }
-"DID_FAC17639": coalesce(count_if(("S"."STATUS" = 'paid')) >= 2, false)
 "S"."DID_FAC17639"
 
+-- { did: orders, where: amount > customer.points } (did_fe0ee35e)
+coalesce(count_if(("S"."AMOUNT" > "PROFILE"."POINTS")) >= 1, false)
+
 -- { did: orders, where: amount > customer.points }
-"DID_FE0EE35E": coalesce(count_if(("S"."AMOUNT" > "PROFILE"."POINTS")) >= 1, false)
 "S"."DID_FE0EE35E"
 
+-- { did: orders, where: [sku = b, amount > 50] } (did_1dc255bf)
+coalesce(count_if(("S"."SKU" = 'b' and "S"."AMOUNT" > 50)) >= 1, false)
+
 -- { did: orders, where: [sku = b, amount > 50] }
-"DID_1DC255BF": coalesce(count_if(("S"."SKU" = 'b' and "S"."AMOUNT" > 50)) >= 1, false)
 "S"."DID_1DC255BF"
 
--- { did: orders, within: 30 days }
-"DID_0E52B370": coalesce(
+-- { did: orders, within: 30 days } (did_0e52b370)
+coalesce(
   count_if(s.cdp_time >= dateadd(day, -30, "CLOCK"."NOW") and s.cdp_time <= "CLOCK"."NOW") >= 1, false
 )
+
+-- { did: orders, within: 30 days }
 "S"."DID_0E52B370"
 
--- { did: orders, within: 30 days, at_least: 2 }
-"DID_2D91209B": coalesce(
+-- { did: orders, within: 30 days, at_least: 2 } (did_2d91209b)
+coalesce(
   count_if(s.cdp_time >= dateadd(day, -30, "CLOCK"."NOW") and s.cdp_time <= "CLOCK"."NOW") >= 2, false
 )
+
+-- { did: orders, within: 30 days, at_least: 2 }
 "S"."DID_2D91209B"
 
--- { did: orders, after: 2026-03-29 }
-"DID_1DFAD010": coalesce(
+-- { did: orders, after: 2026-03-29 } (did_1dfad010)
+coalesce(
   count_if(s.cdp_time
     >= cast(convert_timezone('Europe/Paris', 'UTC', cast(date '2026-03-30' as timestamp_ntz)) as timestamp_ltz)) >= 1,
       false
 )
+
+-- { did: orders, after: 2026-03-29 }
 "S"."DID_1DFAD010"
 
--- { did: orders, before: 2026-01-10 }
-"DID_1E3B2CF6": coalesce(
+-- { did: orders, before: 2026-01-10 } (did_1e3b2cf6)
+coalesce(
   count_if(s.cdp_time
     < cast(convert_timezone('Europe/Paris', 'UTC', cast(date '2026-01-10' as timestamp_ntz)) as timestamp_ltz)) >= 1,
       false
 )
+
+-- { did: orders, before: 2026-01-10 }
 "S"."DID_1E3B2CF6"
 
--- { did: orders, after: start of month - 1 month, before: 2026-03-29 }
-"DID_8D437116": coalesce(
+-- { did: orders, after: start of month - 1 month, before: 2026-03-29 } (did_8d437116)
+coalesce(
   count_if(s.cdp_time
     > dateadd(month, -1, (
       cast(convert_timezone('Europe/Paris', 'UTC', date_trunc(month, cast(convert_timezone('Europe/Paris',
@@ -539,112 +557,150 @@ not "S"."DID_78C9B404"
     < cast(convert_timezone('Europe/Paris', 'UTC', cast(date '2026-03-29' as timestamp_ntz)) as timestamp_ltz)) >= 1,
       false
 )
+
+-- { did: orders, after: start of month - 1 month, before: 2026-03-29 }
 "S"."DID_8D437116"
 
--- { did_not: orders, after: customer.last_order_at }
-"DID_71FC17B6": coalesce(
+-- { did_not: orders, after: customer.last_order_at } (did_71fc17b6)
+coalesce(
   count_if(s.cdp_time > cast("PROFILE"."LAST_ORDER_AT" as timestamp_ltz)) >= 1, false
 )
+
+-- { did_not: orders, after: customer.last_order_at }
 not "S"."DID_71FC17B6"
 
+-- { did: orders, at_most: 1 } (did_6c967681)
+coalesce(count(*) <= 1, false)
+
 -- { did: orders, at_most: 1 }
-"DID_6C967681": coalesce(count(*) <= 1, false)
 "S"."DID_6C967681"
 
+-- { did: orders, exactly: 0 } (did_24fa4983)
+coalesce(count(*) = 0, false)
+
 -- { did: orders, exactly: 0 }
-"DID_24FA4983": coalesce(count(*) = 0, false)
 "S"."DID_24FA4983"
 
+-- { did: orders, at_least: 1, at_most: 2 } (did_b6fd575a)
+coalesce(count(*) >= 1 and count(*) <= 2, false)
+
 -- { did: orders, at_least: 1, at_most: 2 }
-"DID_B6FD575A": coalesce(count(*) >= 1 and count(*) <= 2, false)
 "S"."DID_B6FD575A"
 
+-- { did: orders, sum: amount, at_least: 100 } (did_d5a7f8d6)
+coalesce(coalesce(round(sum("S"."AMOUNT"), 6), 0) >= 100, false)
+
 -- { did: orders, sum: amount, at_least: 100 }
-"DID_D5A7F8D6": coalesce(coalesce(round(sum("S"."AMOUNT"), 6), 0) >= 100, false)
 "S"."DID_D5A7F8D6"
 
+-- { did: orders, sum: amount, at_most: 0 } (did_26a1dfcd)
+coalesce(coalesce(round(sum("S"."AMOUNT"), 6), 0) <= 0, false)
+
 -- { did: orders, sum: amount, at_most: 0 }
-"DID_26A1DFCD": coalesce(coalesce(round(sum("S"."AMOUNT"), 6), 0) <= 0, false)
 "S"."DID_26A1DFCD"
 
--- { did: orders, avg: amount, at_least: 40 }
-"DID_6C5B7FE7": coalesce(
+-- { did: orders, avg: amount, at_least: 40 } (did_6c5b7fe7)
+coalesce(
   (round((cast(sum("S"."AMOUNT") as float) / nullif(count("S"."AMOUNT"), 0)) * power(cast(10 as float), 6), 0) /
     power(cast(10 as float), 6)) >= 40, false
 )
+
+-- { did: orders, avg: amount, at_least: 40 }
 "S"."DID_6C5B7FE7"
 
+-- { did: orders, min: amount, at_most: 10 } (did_9028a913)
+coalesce(min("S"."AMOUNT") <= '10', false)
+
 -- { did: orders, min: amount, at_most: 10 }
-"DID_9028A913": coalesce(min("S"."AMOUNT") <= '10', false)
 "S"."DID_9028A913"
 
+-- { did: orders, max: amount, at_least: 60 } (did_f34cafae)
+coalesce(max("S"."AMOUNT") >= '60', false)
+
 -- { did: orders, max: amount, at_least: 60 }
-"DID_F34CAFAE": coalesce(max("S"."AMOUNT") >= '60', false)
 "S"."DID_F34CAFAE"
 
+-- { did: orders, count_distinct: sku, at_least: 2 } (did_56441150)
+coalesce(count(distinct "S"."SKU") >= 2, false)
+
 -- { did: orders, count_distinct: sku, at_least: 2 }
-"DID_56441150": coalesce(count(distinct "S"."SKU") >= 2, false)
 "S"."DID_56441150"
 
+-- { did: orders, count_distinct: amount, at_most: 0 } (did_5bde565e)
+coalesce(count(distinct "S"."AMOUNT") <= 0, false)
+
 -- { did: orders, count_distinct: amount, at_most: 0 }
-"DID_5BDE565E": coalesce(count(distinct "S"."AMOUNT") <= 0, false)
 "S"."DID_5BDE565E"
 
--- { did: orders, first: { after: 60 days ago } }
-"DID_AA4FBC1A": coalesce(
+-- { did: orders, first: { after: 60 days ago } } (did_aa4fbc1a)
+coalesce(
   count(*) >= 1
     and min(s.cdp_time) > dateadd(day, -60, min("CLOCK"."NOW")), false
 )
+
+-- { did: orders, first: { after: 60 days ago } }
 "S"."DID_AA4FBC1A"
 
--- { did: orders, first: { within: 90 days } }
-"DID_64DB9394": coalesce(
+-- { did: orders, first: { within: 90 days } } (did_64db9394)
+coalesce(
   count(*) >= 1
     and min(s.cdp_time) >= dateadd(day, -90, min("CLOCK"."NOW"))
     and min(s.cdp_time) <= min("CLOCK"."NOW"), false
 )
+
+-- { did: orders, first: { within: 90 days } }
 "S"."DID_64DB9394"
 
--- { did: orders, last: { before: 60 days ago } }
-"DID_FB733455": coalesce(
+-- { did: orders, last: { before: 60 days ago } } (did_fb733455)
+coalesce(
   count(*) >= 1
     and max(s.cdp_time) < dateadd(day, -60, min("CLOCK"."NOW")), false
 )
+
+-- { did: orders, last: { before: 60 days ago } }
 "S"."DID_FB733455"
 
--- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } }
-"DID_3F8B8159": coalesce(
+-- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } } (did_3f8b8159)
+coalesce(
   count(*) >= 1
   and max(s.cdp_time)
     >= cast(convert_timezone('Europe/Paris', 'UTC', cast(date '2026-01-02' as timestamp_ntz)) as timestamp_ltz)
   and max(s.cdp_time)
     < cast(convert_timezone('Europe/Paris', 'UTC', cast(date '2026-04-01' as timestamp_ntz)) as timestamp_ltz), false
 )
+
+-- { did: orders, last: { after: 2026-01-01, before: 2026-04-01 } }
 "S"."DID_3F8B8159"
 
--- { did: orders, at_least: 2, last: { within: 7 days } }
-"DID_0F2F133A": coalesce(
+-- { did: orders, at_least: 2, last: { within: 7 days } } (did_0f2f133a)
+coalesce(
   count(*) >= 2
     and max(s.cdp_time) >= dateadd(day, -7, min("CLOCK"."NOW"))
     and max(s.cdp_time) <= min("CLOCK"."NOW"), false
 )
+
+-- { did: orders, at_least: 2, last: { within: 7 days } }
 "S"."DID_0F2F133A"
 
--- { did: orders, where: sku = b, first: { after: customer.birthday } }
-"DID_B645FDEF": coalesce(
+-- { did: orders, where: sku = b, first: { after: customer.birthday } } (did_b645fdef)
+coalesce(
   count_if(("S"."SKU" = 'b')) >= 1
   and cast(cast(convert_timezone('Europe/Paris', (
     min(case when ("S"."SKU" = 'b') then s.cdp_time end)
   )) as timestamp_ntz) as date)
     > min("PROFILE"."BIRTHDAY"), false
 )
+
+-- { did: orders, where: sku = b, first: { after: customer.birthday } }
 "S"."DID_B645FDEF"
 
--- { did_not: orders, last: { before: 60 days ago } }
-"DID_FB733455": coalesce(
+-- { did_not: orders, last: { before: 60 days ago } } (did_fb733455)
+coalesce(
   count(*) >= 1
     and max(s.cdp_time) < dateadd(day, -60, min("CLOCK"."NOW")), false
 )
+
+-- { did_not: orders, last: { before: 60 days ago } }
 not "S"."DID_FB733455"
 
 -- { did: visits, then: { did: orders, within: 2 days } }

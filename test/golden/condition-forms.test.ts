@@ -90,12 +90,14 @@ function goldenOf(dialect: Dialect): string {
   const context = { project: made.project, dialect }
   const customer = entityOf(context)
   const people = personContext(context, 's')
-  const conditions = forms.map(({ name, where }) => {
-    const events = [...eventsIn(segmentOf(name).where)].map(
-      (event) => sql`${id(eventColumn(event))}: ${eventColumnOf(context, eventColumn(event), event).value}`,
-    )
-    const shown = [...events, printCondition(conditionOf(segmentOf(name)), people)]
-    return `-- ${where}\n${shown.map((one) => print(one, dialect)).join('\n')}\n`
+  const conditions = forms.flatMap(({ name, where }) => {
+    const { where: condition } = segmentOf(name)
+    const events = [...eventsIn(condition)].map((event): readonly [string, Sql] => {
+      const column = eventColumn(event)
+      return [` (${column})`, eventColumnOf(context, column, event).value]
+    })
+    const shown = [...events, ['', printCondition(conditionOf(segmentOf(name)), people)] as const]
+    return shown.map(([part, one]) => `-- ${where}${part}\n${print(one, dialect)}\n`)
   })
   return `${conditions.join('\n')}\n-- what was, in one pass\n${print(pastQuery(context, customer), dialect)}\n`
 }

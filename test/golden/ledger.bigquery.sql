@@ -317,7 +317,7 @@ select
 from told
 
 -- adopt: compares
-merge into `_cdp`.`snap_readers_e2257349` as known
+merge into `_cdp`.`snap_readers_e2257349` as held
 using (
   with
   -- what was found (one row a key; of several the vendor itself could not say which is meant)
@@ -379,7 +379,7 @@ using (
     where sync_id = @sync and fence = cast(@fence as int64)
   )
 ) as news
-on news.key_hash = known.key_hash
+on news.key_hash = held.key_hash
 when matched then update set
   `key_json` = `news`.`key_json`,
   `profile_id` = `news`.`profile_id`,
@@ -503,7 +503,7 @@ left join `_cdp`.`snap_readers_e2257349` as taken on taken.key_hash = r.key_hash
 where r.place = 1 and taken.key_hash is null
 
 -- move: compares
-merge into `_cdp`.`snap_readers_e2257349` as known
+merge into `_cdp`.`snap_readers_e2257349` as held
 using (
   select p.old_hash, p.key_hash, p.key_json, p.profile_id
   from `_cdp`.`pairs_readers_e2257349_f0` as p
@@ -513,7 +513,7 @@ using (
     where sync_id = @sync and fence = cast(@fence as int64)
   )
 ) as news
-on news.old_hash = known.key_hash
+on news.old_hash = held.key_hash
 when matched then update set
   key_hash = news.key_hash,
   key_json = news.key_json,

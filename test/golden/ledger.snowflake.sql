@@ -411,7 +411,7 @@ select
 from told
 
 -- adopt: compares
-merge into "_CDP"."SNAP_READERS_E2257349" as known
+merge into "_CDP"."SNAP_READERS_E2257349" as held
 using (
   with
   -- what was found (one row a key; of several the vendor itself could not say which is meant)
@@ -473,7 +473,7 @@ using (
     where sync_id = :sync and fence = cast(:fence as bigint)
   )
 ) as news
-on news.key_hash = known.key_hash
+on news.key_hash = held.key_hash
 when matched then update set
   "KEY_JSON" = "NEWS"."KEY_JSON",
   "PROFILE_ID" = "NEWS"."PROFILE_ID",
@@ -597,7 +597,7 @@ left join "_CDP"."SNAP_READERS_E2257349" as taken on taken.key_hash = r.key_hash
 where r.place = 1 and taken.key_hash is null
 
 -- move: compares
-merge into "_CDP"."SNAP_READERS_E2257349" as known
+merge into "_CDP"."SNAP_READERS_E2257349" as held
 using (
   select p.old_hash, p.key_hash, p.key_json, p.profile_id
   from "_CDP"."PAIRS_READERS_E2257349_F0" as p
@@ -607,7 +607,7 @@ using (
     where sync_id = :sync and fence = cast(:fence as bigint)
   )
 ) as news
-on news.old_hash = known.key_hash
+on news.old_hash = held.key_hash
 when matched then update set
   key_hash = news.key_hash,
   key_json = news.key_json,

@@ -35,9 +35,8 @@ export function liveTarget(
     const value = env[variable]
     return value === undefined || value === '' ? [] : [{ option, variable, value }]
   })
-  const missing = all.filter(({ needed, variable }) => needed && !given.some((one) => one.variable === variable))
   const parsed = warehouse.options.safeParse(Object.fromEntries(given.map(({ option, value }) => [option, value])))
-  if (given.length === 0 || missing.length > 0 || !parsed.success)
+  if (given.length === 0 || !parsed.success)
     return {
       says: [
         ...wants(warehouse),
@@ -65,10 +64,11 @@ interface Variable {
 }
 
 function variablesOf({ type, options }: Warehouse<unknown>): readonly Variable[] {
+  const needed = new Set(options.safeParse({}).error?.issues.map(({ path }) => path[0]))
   return Object.entries((options as unknown as z.ZodObject).shape).map(([option, shape]) => ({
     option,
     variable: `CDP_LIVE_${type}_${option}`.toUpperCase(),
-    needed: !z.safeParse(shape, undefined).success,
+    needed: needed.has(option),
     secret: isSecret(shape),
     about: aboutOf(shape),
   }))

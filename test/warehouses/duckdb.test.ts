@@ -103,7 +103,7 @@ describe('one process', () => {
     expect(duckdb.options.parse({})).toEqual({ path: '.cdp/warehouse.duckdb' })
     expect(duckdb.options.parse({ threads: '2' })).toMatchObject({ threads: 2 })
     expect(duckdb.options.safeParse({ pfad: 'x' }).success).toBe(false)
-    expect([...warehouses().keys()]).toEqual(['duckdb', 'postgres'])
+    expect([...warehouses().keys()]).toEqual(['duckdb', 'postgres', 'bigquery', 'snowflake'])
   })
 
   test('settings reach the database', async () => {

@@ -1,6 +1,7 @@
 import type { ValueType } from '../../src/sql/dialect.ts'
 import { type Bound, print, printName, type Quoting, type Table, type Values } from '../../src/sql/sql.ts'
 import { bigqueryDialect } from '../../src/warehouses/bigquery-dialect.ts'
+import { float } from '../../src/warehouses/cells.ts'
 import { StatementError } from '../../src/warehouses/statement-error.ts'
 import type { Cell, Page, Row, Session } from '../../src/warehouses/warehouse.ts'
 import type { Message, ZetaSql } from './server.ts'
@@ -100,7 +101,7 @@ function cellOf(row: readonly string[], at: number): Cell {
   if (/^(TIMESTAMP|DATETIME) /.test(written))
     return `${json.replaceAll(/"|Z"$/g, '').replace(/(\.\d*[1-9])?\.?0*$/, zeros)}Z`
   if (written.startsWith('[')) return json
-  return /^-?\d+$/.test(written) ? written : /^(true|false)$/.test(written) ? written : String(Number(written))
+  return /^-?\d+$/.test(written) ? written : /^(true|false)$/.test(written) ? written : float(written)
 }
 
 function zeros(all: string, fraction: string | undefined): string {

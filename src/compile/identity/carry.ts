@@ -321,7 +321,7 @@ function splits(context: Context, graph: Graph): Sql {
         ${identifiersNow(context, entity)}
       ) as n on n.node_id = gone.node_id`,
   )
-  const concerned = sql`select known from ${parted} union select anchor from ${parted}`
+  const concerned = sql`select known from ${parted} union distinct select anchor from ${parted}`
   const names = steps.add(
     'names',
     'their ids by number, those of this build included',
