@@ -138,10 +138,14 @@ function typeOf(nodes: readonly Node[]): string {
   }
 }
 
+const KEYWORDS = new Set(['create', 'schema', 'if', 'not', 'exists'])
+
 /** A new dataset lies where the job runs. */
 function addDataset(nodes: readonly Node[], { given, location }: Around): void {
-  const name = nodes.find((node) => node.kind === 'name')
-  if (name?.kind !== 'name') return
+  const name = nodes.find(
+    (node) => node.kind === 'name' || (node.kind === 'word' && !KEYWORDS.has(node.text.toLowerCase())),
+  )
+  if (name?.kind !== 'name' && name?.kind !== 'word') return
   if (!/^\w{1,1024}$/.test(name.text))
     throw new Refusal(
       400,

@@ -8,6 +8,7 @@ import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
 import { expectStands } from '../support/stands.ts'
+import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -53,7 +54,7 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
   })
 })
 
-test.each(ENGINES)('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
   const tables = [
     `create table raw.visits (visit_id text, visited_at timestamptz, loaded_at timestamptz, user_id text, email text,
       seconds integer, page text)`,

@@ -12,6 +12,7 @@ import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { inline } from '../support/inline.ts'
 import { expectStands, prepareLedgers } from '../support/stands.ts'
+import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -68,7 +69,7 @@ test('the SQL of consent and suppression is what it was, in every dialect', asyn
   }
 })
 
-test.each(ENGINES)('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
   const tables = [
     'create table raw.people (id text, email text, phone text, partners text, partners_at timestamptz)',
     `create table raw.answers (user_id text, email text, phone text, status text, purpose text,

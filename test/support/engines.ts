@@ -3,12 +3,17 @@ import type { Session } from '../../src/warehouses/warehouse.ts'
 import { connectTo } from './postgres.ts'
 import { openSmallMemory } from './warehouse.ts'
 
-/** How a kind of warehouse is opened, and how tests set its clock and look into tables. */
-export interface Engine {
-  readonly type: 'duckdb' | 'postgres'
+/** A kind of warehouse, and how one is opened. */
+export interface Place {
+  readonly type: 'duckdb' | 'postgres' | 'bigquery'
   readonly title: string
   /** A warehouse of this test alone. */
   start(): Promise<Started>
+}
+
+/** A kind of warehouse whose clock tests set, and into whose tables they look. */
+export interface Engine extends Place {
+  readonly type: 'duckdb' | 'postgres'
   /** Makes what `setClock` needs. */
   createClock(schema: string): readonly Sql[]
   /** From now on `clockOf(schema)()` gives this time. */

@@ -12,15 +12,15 @@ import { publish } from '../../src/publish.ts'
 import type { Table } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { DUCKDB, type Engine } from './engines.ts'
+import { DUCKDB, type Engine, type Place } from './engines.ts'
 import { copyRows, rowsOfFile } from './sample-tables.ts'
 import { openSmallMemory, realClock } from './warehouse.ts'
 
 /** A project of a test: files in a folder of its own, over a warehouse of its own. */
-export interface Inline {
+export interface Inline<Where extends Place = Engine> {
   readonly directory: string
   /** Where it plays. */
-  readonly engine: Engine
+  readonly engine: Where
   readonly session: Session
   readonly project: Project
   /** Writes files anew; the next `run` reads them. */
@@ -41,7 +41,12 @@ const CONFIG = `name: test\nwarehouse: local\nwarehouses:\n  local: ${TARGET}\n`
  * Opens a project written down in the test, for DuckDB in memory: path → text. `cdp.config.yaml` may be left out. On
  * another engine its target is that, and its CSV files are tables, filled with what DuckDB reads in the files.
  */
-export async function inline(files: Readonly<Record<string, string>>, engine: Engine = DUCKDB): Promise<Inline> {
+export async function inline(files: Readonly<Record<string, string>>, engine?: Engine): Promise<Inline>
+export async function inline<Where extends Place>(
+  files: Readonly<Record<string, string>>,
+  engine: Where,
+): Promise<Inline<Where>>
+export async function inline(files: Readonly<Record<string, string>>, engine: Place = DUCKDB): Promise<Inline<Place>> {
   const directory = mkdtempSync(join(tmpdir(), 'cdp-'))
   const { target, open, stop } = await engine.start()
   const isServer = engine.type !== 'duckdb'
