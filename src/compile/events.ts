@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Condition, Event, PastMembership, Sequence } from '../project/language.ts'
+import type { Comparison, Condition, Event, PastMembership, Sequence } from '../project/language.ts'
 import type { Entity, Project } from '../project/project.ts'
 import { eventsIn } from '../project/references.ts'
-import { type Sql, sql } from '../sql/sql.ts'
+import { typeOf } from '../project/types.ts'
+import { join, type Sql, sql } from '../sql/sql.ts'
 import type { Context } from './context.ts'
+import { OPERATORS } from './layout.ts'
 
 /** The column in which an event's answer is kept: equal events of several segments share one. */
 export function eventColumn(event: Event): string {
@@ -45,17 +47,25 @@ const ADDS: ReadonlySet<Event['measure']['kind']> = new Set(['rows', 'sum', 'cou
 /** True where the measure of an event is within its bounds; at least one row where it states none. */
 export function withinBounds(context: Context, event: Event, measured: Sql): Sql {
   const { atLeast, atMost, exactly } = event.bounds
-  // What `min` and `max` give takes its type from the column, which may be unknown; all else is a number.
-  const isNumber = event.measure.kind !== 'min' && event.measure.kind !== 'max'
-  const number = (value: string) =>
-    isNumber && /^-?\d{1,15}(\.\d{1,6})?$/.test(value) ? sql`${Number(value)}` : context.dialect.untyped(value)
-  const tests = [
-    ...(atLeast === undefined ? [] : [sql`${measured} >= ${number(atLeast)}`]),
-    ...(atMost === undefined ? [] : [sql`${measured} <= ${number(atMost)}`]),
-    ...(exactly === undefined ? [] : [sql`${measured} = ${number(exactly)}`]),
-  ]
+  const test = (op: '>=' | '<=' | '=', bound: string | undefined) =>
+    bound === undefined ? [] : [bounded(context, event, measured, op, bound)]
+  const tests = [...test('>=', atLeast), ...test('<=', atMost), ...test('=', exactly)]
   const [first = sql`${measured} > 0`, ...rest] = tests
   return rest.reduce((before, test) => sql`${before} and ${test}`, first)
+}
+
+/** So few digits are the same number in JavaScript. */
+const PLAIN = /^-?\d{1,15}(\.\d{1,6})?$/
+
+function bounded({ dialect }: Context, { measure }: Event, measured: Sql, op: Comparison, bound: string): Sql {
+  // What `min` and `max` give takes its type from the column, which may be unknown; all else is a number.
+  const type = measure.kind === 'min' || measure.kind === 'max' ? typeOf(measure.of) : 'decimal'
+  if (type === 'unknown') {
+    const { value, literals } = dialect.comparable(measured, [bound])
+    return sql`${value} ${OPERATORS[op]} ${join(literals)}`
+  }
+  const isNumber = (type === 'integer' || type === 'decimal' || type === 'float') && PLAIN.test(bound)
+  return sql`${measured} ${OPERATORS[op]} ${isNumber ? sql`${Number(bound)}` : dialect.untyped(bound)}`
 }
 
 /** The answer for a profile without a single row in the source. */

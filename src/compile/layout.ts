@@ -30,7 +30,8 @@ export function comparison(left: Sql, op: Comparison, right: Sql): Printed {
   return { sql: beside(left, sql`${OPERATORS[op]} ${right}`), binds: BINDS.comparison }
 }
 
-const OPERATORS: Readonly<Record<Comparison, Sql>> = {
+/** As SQL writes them. */
+export const OPERATORS: Readonly<Record<Comparison, Sql>> = {
   '=': sql`=`,
   '!=': sql`<>`,
   '>': sql`>`,

@@ -83,7 +83,7 @@ function reached(sequence: string, index: number): string {
   return index === 0 ? stepName(sequence, 0) : `${sequence}_${index + 1}_ok`
 }
 
-/** The rows of a source that some step asks for: (profile_id, at, tick, …one boolean a mark). */
+/** The rows of a source that some step asks for: (profile_id, happened_at, tick, …one boolean a mark). */
 function rowsOf(steps: Steps, context: Context, entity: Entity, source: Source, marks: readonly Mark[]): Sql {
   const mine = marks.filter(({ follower }) => follower.source === source.name)
   const needsProfile = [...sequencesOf(context.project, entity).values()].some((one) => one.needsProfile)
@@ -98,7 +98,7 @@ function rowsOf(steps: Steps, context: Context, entity: Entity, source: Source, 
     `for which steps each row of ${source.name} may stand`,
     sql`
       select
-        ${lines([sql`s.cdp_profile_id as profile_id`, sql`s.cdp_time as at`, sql`${context.dialect.epoch(sql`s.cdp_time`)} as tick`, ...flags])}
+        ${lines([sql`s.cdp_profile_id as profile_id`, sql`s.cdp_time as happened_at`, sql`${context.dialect.epoch(sql`s.cdp_time`)} as tick`, ...flags])}
       from ${scanned}
       where s.cdp_profile_id is not null and s.cdp_time <= ${NOW}`,
   )
@@ -171,7 +171,7 @@ function nearest(where: 'before' | 'next', mark: string): Sql {
       ? [sql`max`, sql`range between unbounded preceding and 1 preceding`]
       : [sql`min`, sql`range between 1 following and unbounded following`]
   return sql`
-    ${extreme}(case when ${column('r', mark)} then r.at end)
+    ${extreme}(case when ${column('r', mark)} then r.happened_at end)
       over (partition by r.profile_id order by r.tick ${frame})`
 }
 
@@ -182,7 +182,7 @@ function follows({ dialect }: Context, name: string, step: SequenceStep, at: num
     [
       column('r', stepName(name, at)),
       sql`${start} is not null`,
-      ...(within === undefined ? [] : [sql`r.at <= ${dialect.shift(start, within.amount, within.unit)}`]),
+      ...(within === undefined ? [] : [sql`r.happened_at <= ${dialect.shift(start, within.amount, within.unit)}`]),
       ...without.map((_, nth) => {
         const unwanted = column('r', `${withoutName(name, at, nth)}_at`)
         return sql`(${unwanted} is null or ${unwanted} <= ${start})`
@@ -197,6 +197,6 @@ function neverCame({ dialect }: Context, name: string, { within }: SequenceStep,
   const here = column('r', reached(name, at - 1))
   const next = column('r', previous(name, at))
   if (within === undefined) return sql`${here} and ${next} is null`
-  const end = dialect.shift(sql`r.at`, within.amount, within.unit)
+  const end = dialect.shift(sql`r.happened_at`, within.amount, within.unit)
   return sql`${here} and ${end} <= ${NOW} and (${next} is null or ${next} > ${end})`
 }

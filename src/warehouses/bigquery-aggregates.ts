@@ -1,4 +1,4 @@
-import type { Aggregate, OrderKey } from '../sql/dialect.ts'
+import type { Aggregate, OrderKey, ValueType } from '../sql/dialect.ts'
 import { join, lines, type Sql, sql, text, unionAll } from '../sql/sql.ts'
 import { call, operand } from './fragments.ts'
 
@@ -36,16 +36,26 @@ export function percentile(value: Sql, p: number, where?: Sql): Sql {
 }
 
 /** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
-export function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql): Sql {
-  const keys = [...order, value].flatMap((key) => {
+export function valueAt(
+  which: 'first' | 'last',
+  value: Sql,
+  order: readonly OrderKey[],
+  where?: Sql,
+  type?: ValueType,
+): Sql {
+  const isList = type === 'list'
+  const keys = [...order, isList ? sql`to_json_string(${value})` : value].flatMap((key) => {
     const [of, isDown] = 'descending' in key ? [key.descending, which === 'first'] : [key, which === 'last']
     // Nulls are the smallest of all, and `nulls last` may not stand in an aggregate.
     return isDown ? [sql`${of} desc`] : [sql`${operand(of)} is null`, of]
   })
+  // There are no lists of lists, and none of them has an order.
+  const known = sql`${value} is not null${where === undefined ? sql`` : sql` and ${operand(where)}`}`
+  const found = isList ? among(sql`struct(${value} as item)`, known) : among(value, where)
   return sql`
-    array_agg(${among(value, where)} ignore nulls order by
+    array_agg(${found} ignore nulls order by
       ${lines(keys)}
-    limit 1)[safe_offset(0)]`
+    limit 1)[safe_offset(0)]${isList ? sql`.item` : sql``}`
 }
 
 /** A tally is the list of its values. */

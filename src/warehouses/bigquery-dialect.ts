@@ -64,6 +64,7 @@ export const bigqueryDialect: Dialect = {
 
   divide: (a, b) => sql`(cast(${a} as float64) / nullif(${b}, 0))`,
   round: (value, digits, type) => {
+    if (type === 'integer' && typeof digits === 'number' && digits >= 0) return cast(value, 'bigint')
     if (type !== 'float') return sql`round(cast(${value} as numeric), ${digits})`
     // Its own round of floats with digits keeps to decimals that the float only comes near to.
     const power = sql`pow(10, ${digits})`

@@ -148,6 +148,8 @@ export function textCases(bench: DialectBench): void {
     expect(await value(bench.d.round(bench.d.cast(text('2.5'), 'decimal'), 0, 'decimal'))).toBe('3')
     expect(await value(bench.d.round(bench.d.cast(text('-2.345'), 'decimal'), 2, 'decimal'))).toBe('-2.35')
     expect(await value(bench.d.round(nothing('float'), 2, 'float'))).toBe(null)
+    const integer = bench.d.round(bench.d.cast(text('7'), 'integer'), 2, 'integer')
+    expect(await value(integer)).toBe('7')
   })
 
   test('floats are rounded as floats are, on every warehouse alike', async () => {

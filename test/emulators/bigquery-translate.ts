@@ -155,6 +155,11 @@ class Translation {
     return 4
   }
 
+  /** `value as name` */
+  #field(nodes: readonly Node[]): string {
+    return `${textIn(nodes.at(-1))} := ${this.list(nodes.slice(0, -2))}`
+  }
+
   #call(name: string, nodes: readonly Node[]): string {
     const args = split(nodes)
     const arg = (index: number) => this.list(args[index] ?? [])
@@ -168,6 +173,8 @@ class Translation {
         return this.#cast(name, nodes)
       case 'array_agg':
         return this.#arrayAgg(nodes)
+      case 'struct':
+        return `struct_pack(${args.map((one) => this.#field(one)).join(', ')})`
       case 'timestamp':
         return args.length === 1
           ? `cast(${arg(0)} as timestamptz)`

@@ -595,13 +595,13 @@ coalesce(
 `s`.`did_6c5b7fe7`
 
 -- { did: orders, min: amount, at_most: 10 } (did_9028a913)
-coalesce(min(`s`.`amount`) <= '10', false)
+coalesce(min(`s`.`amount`) <= 10, false)
 
 -- { did: orders, min: amount, at_most: 10 }
 `s`.`did_9028a913`
 
 -- { did: orders, max: amount, at_least: 60 } (did_f34cafae)
-coalesce(max(`s`.`amount`) >= '60', false)
+coalesce(max(`s`.`amount`) >= 60, false)
 
 -- { did: orders, max: amount, at_least: 60 }
 `s`.`did_f34cafae`
@@ -739,8 +739,8 @@ coalesce(`s`.`tested__variant` = 'a', false)
 -- { was_member_of: gold, after: household.last_at }
 `s`.`was_881179e9`
 
--- { sql: "points % 2 = 0 and country is not null" }
-(points % 2 = 0 and country is not null)
+-- { sql: "mod(points, 2) = 0 and country is not null" }
+(mod(points, 2) = 0 and country is not null)
 
 -- what was, in one pass
 with

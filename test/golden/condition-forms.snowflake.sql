@@ -609,13 +609,13 @@ coalesce(
 "S"."DID_6C5B7FE7"
 
 -- { did: orders, min: amount, at_most: 10 } (did_9028a913)
-coalesce(min("S"."AMOUNT") <= '10', false)
+coalesce(min("S"."AMOUNT") <= 10, false)
 
 -- { did: orders, min: amount, at_most: 10 }
 "S"."DID_9028A913"
 
 -- { did: orders, max: amount, at_least: 60 } (did_f34cafae)
-coalesce(max("S"."AMOUNT") >= '60', false)
+coalesce(max("S"."AMOUNT") >= 60, false)
 
 -- { did: orders, max: amount, at_least: 60 }
 "S"."DID_F34CAFAE"
@@ -754,8 +754,8 @@ coalesce("S"."TESTED__VARIANT" = 'a', false)
 -- { was_member_of: gold, after: household.last_at }
 "S"."WAS_881179E9"
 
--- { sql: "points % 2 = 0 and country is not null" }
-(points % 2 = 0 and country is not null)
+-- { sql: "mod(points, 2) = 0 and country is not null" }
+(mod(points, 2) = 0 and country is not null)
 
 -- what was, in one pass
 with

@@ -997,7 +997,7 @@ with
       then ifnull(array_agg(distinct cast(`s`.`sku` as string) ignore nulls order by cast(`s`.`sku` as string) limit 2),
         [])
     end as `skus`,
-    round(cast(sum(`s`.`quantity`) as numeric), 6) as `pieces`,
+    cast(sum(`s`.`quantity`) as int64) as `pieces`,
     array_agg(`products`.`category` ignore nulls) as `top_category`,
     (round((cast(countif((`products`.`category` = 'drinks' and `orders`.`status` = 'paid')) as float64) /
       nullif(count(*), 0)) * pow(10, 6)) / pow(10, 6)) as `drinks_share`,

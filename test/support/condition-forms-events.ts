@@ -193,7 +193,7 @@ export const EVENT_FORMS: readonly ConditionGroup[] = [
     text: 'The way out: one expression over the traits, passed on as it is.',
     forms: [
       {
-        where: '{ sql: "points % 2 = 0 and country is not null" }',
+        where: '{ sql: "mod(points, 2) = 0 and country is not null" }',
         meaning: 'the expression is true',
         nulls: 'as the warehouse has it',
         answers: 'ttft',

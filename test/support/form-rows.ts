@@ -1,5 +1,5 @@
 import type { Dialect, ValueType } from '../../src/sql/dialect.ts'
-import { id, lines, type Sql, sql, text, unionAll } from '../../src/sql/sql.ts'
+import { id, join, lines, type Sql, sql, text, unionAll } from '../../src/sql/sql.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 
 /** Rows of a table, a column a key. */
@@ -14,10 +14,8 @@ export async function rowsTable(
 ): Promise<void> {
   const { dialect } = session
   const selects = rows.map((row) => {
-    const value = ([column, written]: readonly [string, string | null]): Sql => {
-      const type = types[column] ?? 'text'
-      return sql`${dialect.cast(written === null ? sql`null` : text(literal(written, type, dialect)), type)} as ${id(column)}`
-    }
+    const value = ([column, written]: readonly [string, string | null]): Sql =>
+      sql`${literal(written, types[column] ?? 'text', dialect)} as ${id(column)}`
     return sql`
       select
         ${lines(Object.entries(row).map(value))}`
@@ -27,7 +25,11 @@ export async function rowsTable(
   await session.script([run('schema', dialect.createSchema('raw')), run(name, table)])
 }
 
-/** Lists stand in the tests as DuckDB writes them. */
-function literal(written: string, type: ValueType, { type: warehouse }: Dialect): string {
-  return type === 'list' && warehouse === 'postgres' ? `{${written.slice(1, -1)}}` : written
+/** A value of a type. Lists stand in the tests as DuckDB writes them. */
+function literal(written: string | null, type: ValueType, { type: warehouse, cast }: Dialect): Sql {
+  if (written === null) return cast(sql`null`, type)
+  const items = written.slice(1, -1)
+  if (type !== 'list' || warehouse === 'duckdb') return cast(text(written), type)
+  if (warehouse === 'postgres') return cast(text(`{${items}}`), type)
+  return sql`[${join(items === '' ? [] : items.split(', ').map(text))}]`
 }
