@@ -1,5 +1,6 @@
 import { from, type Sql, sql } from '../../src/sql/sql.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { ALL } from './all.ts'
 import { connectTo } from './postgres.ts'
 import { openSmallMemory } from './warehouse.ts'
 
@@ -75,6 +76,9 @@ export const POSTGRES_NOW: Engine = {
 }
 
 export const ENGINES: readonly Engine[] = [DUCKDB, POSTGRES]
+
+/** For beds that take long: Postgres with `npm run test:all` only. Shorter ones of the same run on it every time. */
+export const ENGINES_OF_LONG_BEDS: readonly Engine[] = ALL ? ENGINES : [DUCKDB]
 
 /** The function that tells the time of a schema. */
 export function clockOf(schema: string): Sql {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Cell } from '../../../src/warehouses/warehouse.ts'
 import { type Dice, diceOf, shuffledList } from '../../support/dice.ts'
-import { ENGINES } from '../../support/engines.ts'
+import { ENGINES_OF_LONG_BEDS } from '../../support/engines.ts'
 import { type GroupRow, type GroupRules, grouped } from '../../support/groups-oracle.ts'
 import { type Inline, inline } from '../../support/inline.ts'
 import { partitionOf } from '../../support/partition.ts'
@@ -22,7 +22,7 @@ const ANN = '1,ann@x.fr,1 rue A,2026-01-01'
 const BOB = '2,bob@x.fr,1 rue A,2026-01-02'
 const EVE = '3,eve@x.fr,2 rue B,2026-01-03'
 
-describe.each(ENGINES)('a household, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('a household, on $title', (engine) => {
   test('is made of the people at one address, who stay two people', async () => {
     const made = await street([ANN, BOB, EVE], {}, engine)
     await made.run()
@@ -209,7 +209,7 @@ entities:
   })
 })
 
-describe.each(ENGINES)('membership, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('membership, on $title', (engine) => {
   const RULES: GroupRules = { maxFanout: { account: 4, address: 3 }, blocked: ['nowhere'] }
   const FILES = {
     'models/all.yaml': `

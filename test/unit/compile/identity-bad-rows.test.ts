@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { failureCode } from '../../../src/report.ts'
-import { ENGINES, type Engine } from '../../support/engines.ts'
+import { ENGINES_OF_LONG_BEDS, type Engine } from '../../support/engines.ts'
 import { type InlineGraph, inlineGraph } from '../../support/inline-graph.ts'
 
-describe.each(ENGINES)('a source without identifiers, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('a source without identifiers, on $title', (engine) => {
   const MODELS = (category: string) => `
 sources:
   people: { file: people.csv, key: id, identifiers: { email: email } }
@@ -37,7 +37,7 @@ entities:
   })
 })
 
-describe.each(ENGINES)('a key that repeats, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('a key that repeats, on $title', (engine) => {
   const MODELS = `
 sources:
   people: { file: people.csv, key: id, updated_at: changed, identifiers: { user_id: user_id, email: email } }
@@ -67,7 +67,7 @@ entities:
   })
 })
 
-describe.each(ENGINES)('timestamps of clocks that go wrong, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('timestamps of clocks that go wrong, on $title', (engine) => {
   const MODELS = `
 sources:
   events: { table: raw.events, key: n, at: happened, loaded_at: loaded, identifiers: { user_id: u, email: e } }
@@ -141,7 +141,7 @@ entities:
   })
 })
 
-describe.each(ENGINES)('an empty source after a full one, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('an empty source after a full one, on $title', (engine) => {
   const MODELS = (more = '') => `
 sources:
   people: { file: people.csv, key: id, identifiers: { user_id: user_id, email: email }${more} }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ALL } from '../../support/all.ts'
-import { ENGINES } from '../../support/engines.ts'
+import { ENGINES_OF_LONG_BEDS } from '../../support/engines.ts'
 import { identified, nothingYet, type Outcome, type World } from '../../support/identity-oracle.ts'
 import { IdentityWorld, oracleRows, oracleRules, type WorldRow, type WorldRules } from '../../support/identity-world.ts'
 
@@ -61,7 +61,7 @@ const HISTORIES: Readonly<Record<string, History>> = {
   },
 }
 
-describe.each(ENGINES)('an identity graph in batches, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('an identity graph in batches, on $title', (engine) => {
   for (const [name, all] of Object.entries(HISTORIES))
     test(`${name} has the ids of the oracle after every build, and a full refresh changes none`, async () => {
       const history = engine.type === 'duckdb' || ALL ? all : { ...all, cases: SOME }

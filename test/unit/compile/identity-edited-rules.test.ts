@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { failureCode } from '../../../src/report.ts'
-import { ENGINES, type Engine } from '../../support/engines.ts'
+import { ENGINES_OF_LONG_BEDS, type Engine } from '../../support/engines.ts'
 import { type InlineGraph, inlineGraph } from '../../support/inline-graph.ts'
 
 /** What a test may write differently. */
@@ -35,7 +35,7 @@ const FILES = {
 `,
 }
 
-describe.each(ENGINES)('rules that are edited between two runs, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('rules that are edited between two runs, on $title', (engine) => {
   test('a comment, a moved line or a description solves nothing anew', async () => {
     const made = await shop({}, engine)
     await made.run()
@@ -197,7 +197,7 @@ describe.each(ENGINES)('rules that are edited between two runs, on $title', (eng
   })
 })
 
-describe.each(ENGINES)('the guard, on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('the guard, on $title', (engine) => {
   const published = async (rules: Rules) => {
     const before = { identifiers: '{ user_id: {}, email: { block: [info@shop.fr] }, phone: { link: false } }' }
     const made = await shop(before, engine)

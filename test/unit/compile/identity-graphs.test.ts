@@ -3,7 +3,7 @@ import type { Project } from '../../../src/project/project.ts'
 import type { Session } from '../../../src/warehouses/warehouse.ts'
 import { ALL } from '../../support/all.ts'
 import { type Dice, diceOf } from '../../support/dice.ts'
-import { ENGINES } from '../../support/engines.ts'
+import { ENGINES, ENGINES_OF_LONG_BEDS } from '../../support/engines.ts'
 import { cliqueChain, type Graph, grid, path, powerLaw, star, unionFind } from '../../support/graphs.ts'
 import { joinedBy, partitionOf } from '../../support/partition.ts'
 import { entity, identifier, project, source } from '../../support/project.ts'
@@ -36,7 +36,7 @@ describe.each(ENGINES)('random graphs on $title', (engine) => {
   })
 })
 
-describe.each(ENGINES)('adversarial graphs on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('adversarial graphs on $title', (engine) => {
   /** To take a graph to a server takes most of the time: everyday a smaller one of each form. */
   const size = (all: number) => (engine.type === 'duckdb' || ALL ? all : all / 10)
   const count = (all: number) => size(all).toLocaleString('en')

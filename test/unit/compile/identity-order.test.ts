@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ALL } from '../../support/all.ts'
 import { type Dice, diceOf, shuffledList } from '../../support/dice.ts'
-import { ENGINES } from '../../support/engines.ts'
+import { ENGINES_OF_LONG_BEDS } from '../../support/engines.ts'
 import { identified, nothingYet } from '../../support/identity-oracle.ts'
 import { IdentityWorld, oracleRows, oracleRules, type WorldRow, type WorldRules } from '../../support/identity-world.ts'
 import { partitionOf } from '../../support/partition.ts'
@@ -19,7 +19,7 @@ const RULES: Readonly<Record<string, Omit<WorldRules, 'never' | 'always'>>> = {
   'limits, lists, max_fanout and quarantine': { ...LIMITS, maxSize: 6 },
 }
 
-describe.each(ENGINES)('in any order of arrival on $title', (engine) => {
+describe.each(ENGINES_OF_LONG_BEDS)('in any order of arrival on $title', (engine) => {
   const copies = engine.type === 'duckdb' || ALL ? COPIES : SOME
   for (const [name, rules] of Object.entries(RULES))
     test(`${name} leave the same profiles and refuse the same edges: ${SETS * copies} shuffles in one to ${BUILDS} builds`, async () => {
