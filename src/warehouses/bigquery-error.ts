@@ -48,6 +48,7 @@ export function fixOf(error: unknown): string | undefined {
 
 /** Reasons: cloud.google.com/bigquery/docs/error-messages. */
 const FIXES: Readonly<Record<string, string>> = {
+  authError: 'Log in with `gcloud auth application-default login`, or name the key of a service account: `key_file`.',
   accessDenied:
     'Grant the account "BigQuery Data Viewer" on the datasets of the sources, "BigQuery Data Editor" on those of the models and the state, and "BigQuery Job User" on the project.',
   notFound: 'Check the name, and that `location` of the warehouse is that of its datasets.',

@@ -75,11 +75,16 @@ export class Jobs {
     )
   }
 
-  /** What the service says of a table; of another project only with a role there. */
-  async table({ projectId, datasetId, tableId }: TableName): Promise<Message> {
+  /** What the service says of a table, of another project only with a role there; undefined where there is none. */
+  async table({ projectId, datasetId, tableId }: TableName): Promise<Message | undefined> {
     const inProject = `/datasets/${encodeURIComponent(datasetId)}/tables/${encodeURIComponent(tableId)}`
-    if (projectId === undefined) return await this.ask('GET', inProject)
-    return await this.ask('GET', `${this.#client.baseUrl}/projects/${encodeURIComponent(projectId)}${inProject}`)
+    const elsewhere = `${this.#client.baseUrl}/projects/${encodeURIComponent(projectId ?? '')}`
+    try {
+      return await this.ask('GET', projectId === undefined ? inProject : `${elsewhere}${inProject}`)
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw error
+    }
   }
 
   /** What a query would do, without running it. */

@@ -114,7 +114,8 @@ async function writtenBy(jobs: Jobs, { statistics, configuration }: Job): Promis
   return target === undefined ? 0 : await rowsIn(jobs, target)
 }
 
+/** None of a table that a later statement of the script has dropped. */
 async function rowsIn(jobs: Jobs, table: TableName): Promise<number> {
-  const { numRows } = await jobs.table(table)
-  return Number(numRows ?? 0)
+  const found = await jobs.table(table)
+  return Number(found?.numRows ?? 0)
 }

@@ -17,7 +17,7 @@ import {
 } from '../sql/sql.ts'
 import { cellOf, type Field, type RawRow } from './bigquery-cells.ts'
 import { bigqueryDialect } from './bigquery-dialect.ts'
-import { isConflict, isPassing, statementError, statusOf } from './bigquery-error.ts'
+import { isConflict, isPassing, statementError } from './bigquery-error.ts'
 import { type JobSettings, Jobs, type Results, type TableName } from './bigquery-job.ts'
 import { batchesOf, parametersOf, runBatch } from './bigquery-script.ts'
 import { isInTransaction, type Printed, printed, refuseSeveral, unbound } from './bigquery-statement.ts'
@@ -174,12 +174,7 @@ export class BigquerySession implements Session {
   }
 
   async #fields(name: string, table: TableName): Promise<readonly Field[] | undefined> {
-    const answer = await this.#asked(name, '', () =>
-      this.#jobs.table(table).catch((error: unknown) => {
-        if (statusOf(error) === 404) return undefined
-        throw error
-      }),
-    )
+    const answer = await this.#asked(name, '', () => this.#jobs.table(table))
     const schema = answer?.schema as { readonly fields?: readonly Field[] } | undefined
     return answer && (schema?.fields ?? [])
   }

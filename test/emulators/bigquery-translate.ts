@@ -115,6 +115,10 @@ class Translation {
       return 3
     }
     if (lower === 'like') return this.#like(nodes, at, out)
+    if (lower === 'except' && isCall && out.at(-1) === '*') {
+      out.push(`exclude ${this.#group(next)}`)
+      return 2
+    }
     if (lower === 'distinct' && /^(union|except|intersect)$/i.test(out.at(-1) ?? '')) return 1
     if (next?.kind === 'string' && LITERALS[lower] !== undefined) {
       out.push(
