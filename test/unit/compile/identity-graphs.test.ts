@@ -37,8 +37,8 @@ describe.each(ENGINES)('random graphs on $title', (engine) => {
 })
 
 describe.each(ENGINES_OF_LONG_BEDS)('adversarial graphs on $title', (engine) => {
-  /** To take a graph to a server takes most of the time: everyday a smaller one of each form. */
-  const size = (all: number) => (engine.type === 'duckdb' || ALL ? all : all / 10)
+  /** Everyday a smaller one of each form. */
+  const size = (all: number) => (ALL ? all : all / 10)
   const count = (all: number) => size(all).toLocaleString('en')
   const openLarge = async () => (engine.type === 'duckdb' ? openMemory() : (await engine.start()).open())
   const hubLast = `a star of ${count(500_000)} whose hub comes last`
