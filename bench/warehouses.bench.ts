@@ -42,8 +42,6 @@ interface Bare {
   close(): Promise<void>
 }
 
-await run()
-
 async function run(): Promise<void> {
   print(`${ROWS.toLocaleString('en-US')} rows of ${COLUMNS.length} texts, in pages of ${PAGE.toLocaleString('en-US')}`)
   const directory = mkdtempSync(join(tmpdir(), 'cdp-bench-'))
@@ -261,3 +259,5 @@ function counted<Options>(warehouse: Warehouse<Options>, asked: Asked): Warehous
     },
   }
 }
+
+await run()

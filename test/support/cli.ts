@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ALL } from './all.ts'
 import { whatIsStale } from './build.ts'
 import { type Call, hosted, type Outcome } from './host.ts'
@@ -9,7 +10,12 @@ import { type Call, hosted, type Outcome } from './host.ts'
 export type { Outcome } from './host.ts'
 
 /** The folder of this repository, which is also the sample project. */
-export const repository = join(import.meta.dirname, '../..')
+export const repository = upward(import.meta.dirname)
+
+/** The nearest folder upward that is a package: benchmarks run from a folder of what was compiled. */
+function upward(folder: string): string {
+  return existsSync(join(folder, 'package.json')) ? folder : upward(dirname(folder))
+}
 
 export interface CliOptions {
   /** Where the command starts; default: the repository. */
