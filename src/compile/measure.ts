@@ -2,7 +2,7 @@ import type { Expression } from '../project/language.ts'
 import type { ComparedMeasure, Measure, RowMeasure, RowOrder } from '../project/project.ts'
 import { typeOf } from '../project/types.ts'
 import type { Dialect, OrderKey } from '../sql/dialect.ts'
-import { join, type Sql, sql } from '../sql/sql.ts'
+import { column, id, join, type Sql, sql } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import { printExpression } from './expression.ts'
 import { block, isLong } from './layout.ts'
@@ -59,6 +59,16 @@ export function measured(measure: RowMeasure, rows: Measured): Sql {
 /** What is made of the aggregate of a measure once rows are grouped; undefined where it is the value. */
 export function finishing({ kind }: Measure, dialect: Dialect): ((aggregate: Sql) => Sql) | undefined {
   return kind === 'most_frequent' ? (tally) => dialect.mostFrequent([tally]) : undefined
+}
+
+/** A column of grouped rows `g`, and what is made of it where that is more. */
+export function finishedColumn({ name, finish }: Finished): Sql {
+  return finish === undefined ? sql`g.${id(name)}` : sql`${finish(column('g', name))} as ${id(name)}`
+}
+
+export interface Finished {
+  readonly name: string
+  readonly finish?: ReturnType<typeof finishing>
 }
 
 /** The value of a measure within one period of the calendar; null where no row of the period counts. */

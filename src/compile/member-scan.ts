@@ -1,11 +1,11 @@
 import type { Entity, TraitDefinition } from '../project/project.ts'
-import { column, from, id, lines, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
+import { from, id, lines, type Sql, Steps, sql, type Table } from '../sql/sql.ts'
 import { printCondition } from './condition.ts'
 import type { Context } from './context.ts'
 import { memberEntity } from './identity/ownership.ts'
 import { membersTable } from './identity/tables.ts'
 import { block } from './layout.ts'
-import { finishing, measured } from './measure.ts'
+import { type Finished, finishedColumn, finishing, measured } from './measure.ts'
 import { buildTable, clockTable, profileTable } from './names.ts'
 import { isOverPeriods } from './periods.ts'
 import { personContext } from './print-context.ts'
@@ -48,21 +48,12 @@ export function memberScan(context: Context, group: Entity): MemberScan | undefi
   return { member, table: buildTable(context.project, group.name, '_from_', member.name), query }
 }
 
-function finished(steps: Steps, group: Entity, grouped: Sql, columns: readonly Column[]): Sql {
+function finished(steps: Steps, group: Entity, grouped: Sql, columns: readonly Finished[]): Sql {
   const asked = steps.add('measured', `all that is asked of the members (one row a ${group.name})`, grouped)
-  const values = columns.map(({ name, finish }) =>
-    finish === undefined ? sql`g.${id(name)}` : sql`${finish(column('g', name))} as ${id(name)}`,
-  )
   return sql`
     select
-      ${lines([sql`g.profile_id`, ...values])}
+      ${lines([sql`g.profile_id`, ...columns.map(finishedColumn)])}
     from ${asked} as g`
-}
-
-interface Column {
-  readonly name: string
-  readonly value: Sql
-  readonly finish: ReturnType<typeof finishing>
 }
 
 /** The first member is the one who was seen first, the last the one who was seen last. */

@@ -8,6 +8,7 @@ import { type Context, NOW } from './context.ts'
 import type { Folded } from './folded.ts'
 import { profileIdsNow } from './identity/overlay.ts'
 import { block } from './layout.ts'
+import { finishedColumn } from './measure.ts'
 import { clockTable, profileTable } from './names.ts'
 import { parentColumn, parentJoins } from './parents.ts'
 import { addLocalTimes, type OverPeriods, withPeriods } from './periods.ts'
@@ -76,17 +77,12 @@ export function addScan(steps: Steps, context: Context, entity: Entity, scanned:
   )
   const grouped = sql`
     select
-      ${lines([sql`p.profile_id`, ...plain.map(finished)])}
+      ${lines([sql`p.profile_id`, ...plain.map(finishedColumn)])}
     from ${measuredRows} as g
     join (
       ${profileIdsNow(context, entity)}
     ) as p on p.anchor = g.cdp_profile`
   return withPeriods(steps, context, { source, rows, columns, grouped })
-}
-
-function finished({ name, finish }: ScanColumn): Sql {
-  const value = column('g', name)
-  return finish === undefined ? sql`g.${id(name)}` : sql`${finish(value)} as ${id(name)}`
 }
 
 /** What rows are read for: the conditions and expressions in it, and whether they speak of traits. */
