@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Answer, Fault, Holding, Point, Seen } from './sandbox.ts'
+import { type Answer, type Fault, type Holding, hasEffect, type Point, type Seen } from './sandbox.ts'
 import { openStore, type Rows } from './store.ts'
 
 /** How one kind of vendor behaves. Everything it remembers is in the rows. */
@@ -97,12 +97,11 @@ async function serve({ vendor, store, options, request, response }: Exchange): P
     case 'late':
       await fault.until
       reply(response, answer)
+      break
+    case 'last':
+      reply(response, { ...answer, headers: { ...answer.headers, connection: 'close' } })
   }
   options.observe?.('answered', request)
-}
-
-function hasEffect(fault: Fault): boolean {
-  return fault.kind === 'truncated' || fault.kind === 'late' || fault.effect === true
 }
 
 function reply(response: ServerResponse, answer: Answer): void {

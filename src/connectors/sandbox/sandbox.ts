@@ -39,6 +39,22 @@ export type Fault =
   | { readonly kind: 'truncated' }
   /** Applied, and answered once the promise is fulfilled. */
   | { readonly kind: 'late'; readonly until: Promise<void> }
+  /** Applied and answered, with notice that the connection closes. */
+  | { readonly kind: 'last' }
+
+/** Does the vendor apply what it was asked, in spite of the fault? */
+export function hasEffect(fault: Fault): boolean {
+  switch (fault.kind) {
+    case 'truncated':
+    case 'late':
+    case 'last':
+      return true
+    case 'answer':
+    case 'silence':
+    case 'reset':
+      return fault.effect === true
+  }
+}
 
 export type Point = 'received' | 'applied' | 'answered'
 

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { DestinationError, type Json } from '../connector.ts'
 import { type Database, DatabaseError, type DatabaseResult, type RunStatement } from '../database.ts'
-import type { Fault, Holding, Seen } from '../sandbox/sandbox.ts'
+import { type Fault, type Holding, hasEffect, type Seen } from '../sandbox/sandbox.ts'
 import type { Tables, TablesFor, TablesOptions } from '../sandbox/stand.ts'
 import { type Account, databaseName, type Into } from './options.ts'
 import { columnNames, createIn, lookUp, placeOf } from './table.ts'
@@ -136,11 +136,11 @@ async function transaction<T>(
   try {
     const done = await work((statement) => run(connection, statement.sql, statement.values))
     during = 'commit'
-    if (fault && !takesEffect(fault)) throw new DatabaseError('reset', during, false)
+    if (fault && !hasEffect(fault)) throw new DatabaseError('reset', during, false)
     await connection.run('commit')
     applied?.()
     if (fault?.kind === 'late') await fault.until
-    else if (fault) throw new DatabaseError('reset', during, false)
+    else if (fault && fault.kind !== 'last') throw new DatabaseError('reset', during, false)
     return done
   } catch (error) {
     // Nothing is left to roll back behind a commit.
@@ -149,10 +149,6 @@ async function transaction<T>(
       ? new DatabaseError(codeOf(error), during, true)
       : error
   }
-}
-
-function takesEffect(fault: Fault): boolean {
-  return fault.kind === 'late' || fault.kind === 'truncated' || fault.effect === true
 }
 
 async function run(
