@@ -13,7 +13,7 @@ import {
 import type { Sync } from '../project/project.ts'
 import type { Dialect } from '../sql/dialect.ts'
 import { from, type Statement, sql, type Table, text } from '../sql/sql.ts'
-import { findStatement } from './find-ledger.ts'
+import { findMadeStatement, findStatement } from './find-ledger.ts'
 
 type Renamed = Pick<Sync, 'name' | 'was'>
 
@@ -21,7 +21,13 @@ type Renamed = Pick<Sync, 'name' | 'was'>
 export function creation(context: Context, sync: Renamed, tables: LedgerTables) {
   return {
     create: sharedCreation(context, sync, tables),
+    version: named(
+      'state version',
+      'state of a newer version is not understood',
+      sql`select max(state_version) as state_version from ${from(tables.meta)}`,
+    ),
     find: findStatement(context.dialect, tables),
+    findWhole: findMadeStatement(context.dialect, tables),
     createOwn: ownCreation(context, tables),
     rename: renaming(sync, tables),
   }

@@ -3,7 +3,7 @@ import { type LedgerTables, ledgerTables } from '../compile/ledger-tables.ts'
 import { type CdpError, failure } from '../error.ts'
 import type { Sync } from '../project/project.ts'
 import type { Dialect } from '../sql/dialect.ts'
-import { from, parameter, type Statement, sql } from '../sql/sql.ts'
+import { from, parameter, type Sql, type Statement, sql, type Table } from '../sql/sql.ts'
 import type { Session } from '../warehouses/warehouse.ts'
 
 /** Where the ledger of a sync is. */
@@ -46,13 +46,31 @@ export function ledgerTwice({ name, was = '' }: Renamed): CdpError {
 
 /** One row: what the tables of `$name` and of `$former` are called after; null where there is no such ledger. */
 export function findStatement(dialect: Dialect, { sync }: Pick<LedgerTables, 'sync'>): Statement {
-  const suffixOf = (name: string) =>
-    sql`max(case when sync_id = ${dialect.cast(parameter(name), 'text')} then table_suffix end)`
   return named(
     'find ledger',
     'a sync that was renamed keeps its tables',
     sql`
-      select ${suffixOf('name')} as own, ${suffixOf('former')} as former
+      select ${suffixOf(dialect, 'name')} as own, ${suffixOf(dialect, 'former')} as former
       from ${from(sync)}`,
   )
+}
+
+/** The same and the version of the state; fails where any table of the sync is missing. */
+export function findMadeStatement(dialect: Dialect, { meta, sync, event, snapshot, ack }: LedgerTables): Statement {
+  const none = (table: Table) => sql`(select count(*) from ${from(table)} where 1 = 0)`
+  return named(
+    'find whole ledger',
+    'where all is there nothing needs to be made; where a table is missing this fails, which is no mistake',
+    sql`
+      select
+        ${suffixOf(dialect, 'name')} as own,
+        ${suffixOf(dialect, 'former')} as former,
+        (select max(state_version) from ${from(meta)}) as state_version,
+        ${none(event)} + ${none(snapshot)} + ${none(ack)} as absent
+      from ${from(sync)}`,
+  )
+}
+
+function suffixOf(dialect: Dialect, name: string): Sql {
+  return sql`max(case when sync_id = ${dialect.cast(parameter(name), 'text')} then table_suffix end)`
 }

@@ -1,10 +1,9 @@
 import { keptPlanTable } from '../compile/kept-plan.ts'
-import { type LedgerTables, ledgerTables, STATE_VERSION } from '../compile/ledger-tables.ts'
+import { type LedgerTables, ledgerTables } from '../compile/ledger-tables.ts'
 import type { Ms } from '../connectors/connector.ts'
-import { failure } from '../error.ts'
 import type { Bound, Statement, Table, Tokens, Values } from '../sql/sql.ts'
-import type { Page, Row, Session } from '../warehouses/warehouse.ts'
-import { findLedger, ledgerTwice } from './find-ledger.ts'
+import type { Cell, Page, Row, Session } from '../warehouses/warehouse.ts'
+import type { Whereabouts } from './find-ledger.ts'
 import {
   type AllConsentsNow,
   type Claim,
@@ -24,8 +23,8 @@ import {
   type Settled,
   type Submitted,
 } from './ledger.ts'
+import { isMade, makeLedger } from './make-ledger.ts'
 import type { Standing } from './mapping.ts'
-import { migrateState, migrateTables } from './migrate.ts'
 import {
   ackRow,
   CHANGE_COLUMNS,
@@ -71,6 +70,8 @@ class SqlLedger implements Ledger {
   readonly #kept: Table
   readonly #build: number
   readonly #page: number
+  /** What the recovery of this run has read of the ground on which it plans, until that is asked for. */
+  #standing: Row | undefined
   /** Values that every statement may use. */
   readonly #always: Values
 
@@ -91,22 +92,9 @@ class SqlLedger implements Ledger {
   }
 
   async prepare(): Promise<void> {
-    const made = await this.#session.script(this.#statements.create.map((statement) => ({ statement })))
-    const version = number((await this.#session.first({ statement: this.#statements.version }))?.state_version)
-    if (version > STATE_VERSION)
-      throw failure(
-        'project',
-        'warehouse/newer-state',
-        `The state in "${this.#tables.schema}" has version ${version}; this release knows ${STATE_VERSION}.`,
-        'Install the newer release.',
-      )
-    const { sync } = this.#subject
-    const state = { ...this.#subject, session: this.#session }
-    if (version < STATE_VERSION) await migrateState(state, version)
-    if (await this.#find()) throw ledgerTwice(sync)
-    await this.#session.script(this.#statements.createOwn.map((statement) => ({ statement })))
-    // The last statement that creates notes the sync, where the state did not know it.
-    if (version === STATE_VERSION && (made.at(-1)?.rows ?? 0) > 0) await migrateTables(state, this.#tables)
+    const of = { ...this.#subject, session: this.#session }
+    if (await isMade(of)) this.#name = of.sync.name
+    else this.#standAt(await makeLedger(of))
   }
 
   async claim({ runId, holder, dead, from }: Claim): Promise<Claimed> {
@@ -114,12 +102,13 @@ class SqlLedger implements Ledger {
     const { sync } = this.#subject
     const values = { run: runId, holder, dead: dead ?? null, given: from ?? null }
     const after = [claimed, ...rename].map((statement) => this.#bound(statement, { ...values, sync: sync.name }))
-    const [updated] = await this.#session.script([this.#bound(claim, values), ...after])
-    if (updated?.rows === 1) this.#name = sync.name
-    // Another run may have moved the ledger to the new name in the meantime.
-    else if (sync.was !== undefined) await this.#find()
-    const row = await this.#read()
-    const isMine = updated?.rows === 1 && row.holder === holder && row.active_run_id === runId
+    // Under the new name there is a row only once the claim has moved it there.
+    const query = this.#bound(this.#statements.read, { sync: sync.name })
+    const moved = await this.#session.ask([this.#bound(claim, values), ...after], query)
+    if (moved !== undefined) this.#name = sync.name
+    const row = moved ?? (await this.#read())
+    // Nobody else claims as this run and this holder: what says so was written by this claim, or by one whose answer was lost.
+    const isMine = row.holder === holder && row.active_run_id === runId
     if (isMine) return { kind: 'held', lease: { runId, holder, fence: number(row.fence) } }
     return { kind: 'taken', holder: row.holder ?? '', until: row.lease_until ?? '' }
   }
@@ -130,19 +119,23 @@ class SqlLedger implements Ledger {
   }
 
   async recover(lease: Lease): Promise<number> {
-    const { merge, dropPlan, dropWhole, dropScratch } = this.#statements
+    const { merge, dropPlan, dropWhole, dropScratch, left } = this.#statements
+    const found = (await this.#session.first(this.#bound(left, {}))) ?? {}
+    this.#standing = found
     let recovered = 0
-    for (const fence of await this.#unsettled(lease.fence)) {
+    for (const fence of between(found.settled_fence, lease.fence)) {
       await this.#run({ ...lease, fence }, [...dropScratch, ...this.#statements.dropSurvey])
       if (!(await this.#hasPlan(fence))) continue
       await this.#run({ ...lease, fence }, [merge, dropPlan, dropWhole])
       recovered += 1
     }
-    return recovered + (await this.#confessions(lease))
+    return recovered + (await this.#confessions(lease, found.run_id ?? undefined))
   }
 
   async standing(): Promise<Standing> {
-    const row = await this.#session.first(this.#bound(this.#statements.standing, {}))
+    const known = this.#standing
+    this.#standing = undefined
+    const row = known ?? (await this.#session.first(this.#bound(this.#statements.standing, {})))
     return standingOf(this.#subject, row ?? {})
   }
 
@@ -169,8 +162,10 @@ class SqlLedger implements Ledger {
     const values = { fence, max_changes: maxChanges ?? null, hold_removals: holdRemovals }
     const plan = rebase ? await this.#rebasePlan() : this.#statements.plan
     const all = [...(lease === undefined ? [] : start), ...survey, plan]
-    await this.#session.script(all.map((statement) => this.#bound(statement, values, fence)))
-    const row = await this.#session.first(this.#bound(counts, {}, fence))
+    const row = await this.#session.ask(
+      all.map((statement) => this.#bound(statement, values, fence)),
+      this.#bound(counts, {}, fence),
+    )
     return planCounts(row ?? {})
   }
 
@@ -228,10 +223,10 @@ class SqlLedger implements Ledger {
 
   async merge(lease: Lease): Promise<boolean> {
     const { merge, dropPlan, dropWhole } = this.#statements
-    // Whoever took over has merged the plan and dropped it.
-    if (!(await this.#hasPlan(lease.fence))) return false
-    await this.#run(lease, [merge, dropPlan, dropWhole])
-    return true
+    return await this.#unlessFenced(lease, false, async () => {
+      await this.#run(lease, [merge, dropPlan, dropWhole])
+      return true
+    })
   }
 
   async submitted(lease: Lease): Promise<readonly Submitted[]> {
@@ -289,8 +284,12 @@ class SqlLedger implements Ledger {
   async adopt(lease: Lease, kept: Kept): Promise<PlanCounts | undefined> {
     const { adopt, counts, start } = this.#statements
     if (!(await this.#isKept(kept))) return undefined
-    await this.#run(lease, [...start, adopt])
-    return planCounts((await this.#session.first(this.#bound(counts, {}, lease.fence))) ?? {})
+    const values = this.#of(lease)
+    const row = await this.#session.ask(
+      [...start, adopt].map((statement) => this.#bound(statement, values, lease.fence)),
+      this.#bound(counts, {}, lease.fence),
+    )
+    return planCounts(row ?? {})
   }
 
   async discard(): Promise<void> {
@@ -298,14 +297,19 @@ class SqlLedger implements Ledger {
     await this.#session.script(all.map((statement) => this.#bound(statement, {}, 0)))
   }
 
-  /** A holder that was fenced finds no plan any more: that is no failure of the warehouse. */
   async #consents(lease: Lease, statement: Statement | undefined, values: Values): Promise<Row | undefined> {
     if (statement === undefined) throw new Error('nobody is asked by the purpose of this sync')
+    const query = this.#bound(statement, values, lease.fence)
+    return await this.#unlessFenced(lease, undefined, async () => (await this.#session.first(query)) ?? {})
+  }
+
+  /** A holder that was fenced finds no plan any more, as whoever took over has merged it: no failure of the warehouse. */
+  async #unlessFenced<T, F>(lease: Lease, fenced: F, work: () => Promise<T>): Promise<T | F> {
     try {
-      return (await this.#session.first(this.#bound(statement, values, lease.fence))) ?? {}
+      return await work()
     } catch (error) {
       if (await this.#hasPlan(lease.fence)) throw error
-      return undefined
+      return fenced
     }
   }
 
@@ -318,34 +322,31 @@ class SqlLedger implements Ledger {
 
   /** Fences below one that nobody is known to have settled. */
   async #unsettled(below: number): Promise<readonly number[]> {
-    const from = number((await this.#read()).settled_fence) + 1
-    return Array.from({ length: Math.max(0, below - from) }, (_, at) => from + at)
+    return between((await this.#read()).settled_fence, below)
   }
 
   async #hasPlan(fence: number): Promise<boolean> {
     return (await this.#session.columns(this.#tables.plan, { f: fence })) !== undefined
   }
 
-  /** Learns where the ledger is; true where there are two. */
-  async #find(): Promise<boolean> {
-    const { name, tables, isDouble } = await findLedger(this.#session, this.#tables.schema, this.#subject.sync)
+  #standAt({ name, tables }: Whereabouts): void {
     this.#name = name
-    if (tables.suffix !== this.#tables.suffix) {
-      this.#tables = tables
-      this.#subject = { ...this.#subject, suffix: tables.suffix }
-      this.#statements = statementsOf(this.#subject)
-    }
-    return isDouble
+    if (tables.suffix === this.#tables.suffix) return
+    this.#tables = tables
+    this.#subject = { ...this.#subject, suffix: tables.suffix }
+    this.#statements = statementsOf(this.#subject)
   }
 
-  async #confessions(lease: Lease): Promise<number> {
+  async #confessions(lease: Lease, first: string | undefined): Promise<number> {
     const { late, confessed, applied } = this.#statements
-    for (let applications = 0; ; applications++) {
-      const run = (await this.#session.first({ statement: late }))?.run_id ?? undefined
-      if (run === undefined) return applications
+    let applications = 0
+    for (let run = first; run !== undefined; applications++) {
       const values = { fence: lease.fence, late: run }
-      await this.#session.script([this.#bound(confessed, values), this.#bound(applied, values)])
+      const next = { statement: late }
+      const row = await this.#session.ask([this.#bound(confessed, values), this.#bound(applied, values)], next)
+      run = row?.run_id ?? undefined
     }
+    return applications
   }
 
   async #end(lease: Lease, { event, counts, detail }: RunEvent, statements: readonly Statement[]): Promise<void> {
@@ -387,4 +388,10 @@ class SqlLedger implements Ledger {
       if (number((await this.#read()).fence) === lease.fence) throw error
     }
   }
+}
+
+/** Whole numbers between two. */
+function between(below: Cell | undefined, above: number): readonly number[] {
+  const from = number(below) + 1
+  return Array.from({ length: Math.max(0, above - from) }, (_, at) => from + at)
 }

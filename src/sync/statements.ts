@@ -33,6 +33,7 @@ export interface LedgerOf {
 export interface LedgerStatements {
   readonly create: readonly Statement[]
   readonly find: Statement
+  readonly findWhole: Statement
   readonly createOwn: readonly Statement[]
   readonly version: Statement
   readonly migrate: readonly Statement[]
@@ -43,6 +44,7 @@ export interface LedgerStatements {
   readonly claimed: Statement
   readonly rename: readonly Statement[]
   readonly read: Statement
+  readonly left: Statement
   readonly renew: Statement
   readonly late: Statement
   readonly confessed: Statement
@@ -135,11 +137,6 @@ function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables)
   const now = dialect.clock()
   const dead = dialect.cast(parameter('dead'), 'text')
   return {
-    version: named(
-      'state version',
-      'state of a newer version is not understood',
-      sql`select max(state_version) as state_version from ${from(tables.meta)}`,
-    ),
     claim: named(
       'claim',
       'compare and set: only if nobody holds the lease, it has run out, its holder is dead, or gives it up',
@@ -175,6 +172,17 @@ function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables)
         from ${from(tables.sync)}
         where sync_id = ${parameter('sync')}`,
     ),
+    left: named(
+      'find what was left',
+      'plans and confessions of earlier runs, and as what their rows were acknowledged',
+      sql`
+        select
+          s.settled_fence, s.mapping,
+          (select max(target) from ${from(tables.meta)}) as target,
+          (${lateRun(tables)}) as run_id
+        from ${from(tables.sync)} as s
+        where s.sync_id = ${parameter('sync')}`,
+    ),
     renew: named(
       'renew',
       'prolongs the lease while it is ours',
@@ -183,15 +191,7 @@ function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables)
         set lease_until = ${shifted(dialect, now, 'lease')}
         where sync_id = ${parameter('sync')} and fence = ${fence(dialect)}`,
     ),
-    late: named(
-      'find confession',
-      'a run that lost its lease and may have sent after that',
-      sql`
-        select min(run_id) as run_id
-        from ${from(tables.ack)}
-        where kind = 'late'
-          and run_id not in (select run_id from ${from(tables.ack)} where kind = 'applied')`,
-    ),
+    late: named('find confession', 'a run that lost its lease and may have sent after that', lateRun(tables)),
     confessed: named('apply confession', 'what it may have sent is unknown', confessedQuery(dialect, tables)),
     applied: named(
       'note confession',
@@ -201,6 +201,14 @@ function leasing({ context: { dialect }, sync }: LedgerOf, tables: LedgerTables)
         select ${parameter('late')}, ${fence(dialect)}, 'applied', ${now}`,
     ),
   }
+}
+
+function lateRun({ ack }: LedgerTables): Sql {
+  return sql`
+    select min(run_id) as run_id
+    from ${from(ack)}
+    where kind = 'late'
+      and run_id not in (select run_id from ${from(ack)} where kind = 'applied')`
 }
 
 /**

@@ -1,10 +1,19 @@
+import type { Bound } from '../sql/sql.ts'
+import { bigqueryDialect } from './bigquery-dialect.ts'
 import { statementError } from './bigquery-error.ts'
-import { type Job, type Jobs, type Message, newId, type TableName } from './bigquery-job.ts'
-import { isInTransaction, type Printed } from './bigquery-statement.ts'
+import { type Job, type Jobs, type Message, newId, type Results, type TableName } from './bigquery-job.ts'
+import { isInTransaction, type Printed, printed } from './bigquery-statement.ts'
 
 /** A statement of a script, and which of the caller's statements it is a piece of. */
 export interface Piece extends Printed {
   readonly of: number
+}
+
+/** Parameters of several statements stand in one job, each under a name of its own. */
+export function piecesOf(statements: readonly Bound[]): readonly Piece[] {
+  return statements.flatMap((bound, of) =>
+    printed(bound, bigqueryDialect, statements.length === 1 ? '' : `s${of + 1}_`).map((one) => ({ ...one, of })),
+  )
 }
 
 /** Longer texts the service refuses: 1 MB of them, and some room. */
@@ -36,6 +45,16 @@ export function batchesOf(pieces: readonly Piece[]): readonly (readonly Piece[])
   return batches
 }
 
+/** Is all of a batch undone when it fails, so that it may be tried again? */
+export function isWhole(batch: readonly Piece[]): boolean {
+  return batch.length === 1 || batch.every(({ text }) => isInTransaction(text))
+}
+
+/** Does the service take them as one text? */
+export function fits(batch: readonly Piece[]): boolean {
+  return batch.reduce((size, { text }) => size + text.length, 0) <= LONGEST_TEXT
+}
+
 /**
  * How many rows each statement wrote. Statements that change rows only are one transaction; a transaction can hold no
  * other, so that the rest run in order, and a script that is cut off is finished by whoever comes next.
@@ -44,23 +63,46 @@ export async function runBatch(jobs: Jobs, batch: readonly Piece[]): Promise<rea
   const [only, ...others] = batch
   if (only === undefined) return []
   if (others.length === 0) return [await runOne(jobs, only)]
+  const { id, starts } = await runScript(jobs, batch)
+  return await countsOf(jobs, id, starts)
+}
+
+/**
+ * Runs a batch, and a query behind it in the same job: what a script answers is what its last statement does
+ * (https://docs.cloud.google.com/bigquery/docs/multi-statement-queries).
+ */
+export async function askBatch(jobs: Jobs, batch: readonly Piece[], query: Piece): Promise<Results> {
+  return (await runScript(jobs, batch, query)).results
+}
+
+interface Ran {
+  readonly id: string
+  readonly results: Results
+  /** On which line of the script each statement of the batch begins. */
+  readonly starts: readonly number[]
+}
+
+async function runScript(jobs: Jobs, batch: readonly Piece[], query?: Piece): Promise<Ran> {
   const isTransaction = batch.every(({ text }) => isInTransaction(text))
   const lines = isTransaction ? ['begin transaction;'] : []
-  const starts = batch.map(({ text }) => {
+  const add = ({ text }: Piece) => {
     const start = lines.join('\n').split('\n').length + (lines.length === 0 ? 0 : 1)
     // On a line of its own: the text may end in a comment.
     lines.push(text, ';')
     return start
-  })
+  }
+  const starts = batch.map(add)
   if (isTransaction) lines.push('commit transaction;')
-  const name = batch.map((one) => one.name).join(', ')
+  const all = query === undefined ? batch : [...batch, query]
+  const lineOfAll = query === undefined ? starts : [...starts, add(query)]
+  const name = all.map((one) => one.name).join(', ')
   const text = lines.join('\n')
   const id = newId()
   try {
-    await jobs.query({ query: text, ...parametersOf(batch) }, name, 1, id)
-    return await countsOf(jobs, id, starts)
+    const { results } = await jobs.query({ query: text, ...parametersOf(all) }, name, 1, id)
+    return { id, results, starts }
   } catch (error) {
-    const one = batch[(await guiltyOf(jobs, id, starts)) ?? -1]
+    const one = all[(await guiltyOf(jobs, id, lineOfAll)) ?? -1]
     throw statementError(one?.name ?? name, one?.text ?? text, error)
   }
 }

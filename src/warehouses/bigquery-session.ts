@@ -19,8 +19,8 @@ import { cellOf, type Field, type RawRow } from './bigquery-cells.ts'
 import { bigqueryDialect } from './bigquery-dialect.ts'
 import { isConflict, isPassing, statementError } from './bigquery-error.ts'
 import { type JobSettings, Jobs, type Results, type TableName } from './bigquery-job.ts'
-import { batchesOf, parametersOf, runBatch } from './bigquery-script.ts'
-import { isInTransaction, type Printed, printed, refuseSeveral, unbound } from './bigquery-statement.ts'
+import { askBatch, batchesOf, fits, isWhole, type Piece, parametersOf, piecesOf, runBatch } from './bigquery-script.ts'
+import { type Printed, printed, refuseSeveral, unbound } from './bigquery-statement.ts'
 import { typeName, valueType } from './bigquery-values.ts'
 import { StatementError } from './statement-error.ts'
 import type { Cell, Page, Row, Session } from './warehouse.ts'
@@ -57,29 +57,25 @@ export class BigquerySession implements Session {
   }
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
-    const pieces = statements.flatMap((bound, of) =>
-      // Parameters of several statements stand in one job, each under a name of its own.
-      printed(bound, this.dialect, statements.length === 1 ? '' : `s${of + 1}_`).map((one) => ({ ...one, of })),
-    )
-    const counts = statements.map(() => ({ rows: 0 }))
-    for (const batch of batchesOf(pieces)) {
-      const rows = await this.#again(batch.length === 1 || batch.every(({ text }) => isInTransaction(text)), () =>
-        runBatch(this.#jobs, batch),
-      )
-      batch.forEach(({ of }, at) => {
-        const count = counts[of]
-        if (count !== undefined) count.rows += rows[at] ?? 0
-      })
-    }
-    return counts
+    return await this.#run(piecesOf(statements), statements.length)
   }
 
   async first(query: Bound): Promise<Row | undefined> {
     const [statement] = printed(query, this.dialect)
-    if (statement === undefined) return undefined
-    const { results } = await this.#query(statement, 1)
-    const [row] = results.rows
-    return row && Object.fromEntries(cellsOf(results.fields, row))
+    return statement && firstOf((await this.#query(statement, 1)).results)
+  }
+
+  async ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined> {
+    const pieces = piecesOf([...statements, query])
+    const last = pieces.findLast(({ of }) => of === statements.length)
+    const before = batchesOf(pieces.filter(({ of }) => of < statements.length))
+    const batch = before.at(-1)
+    if (last === undefined || batch === undefined || !fits([...batch, last])) {
+      await this.script(statements)
+      return await this.first(query)
+    }
+    await this.#run(before.slice(0, -1).flat(), statements.length)
+    return firstOf(await this.#again(isWhole(batch), () => askBatch(this.#jobs, batch, last)))
   }
 
   async *read(
@@ -142,6 +138,18 @@ export class BigquerySession implements Session {
     if (this.#closed) return
     this.#closed = true
     await this.#jobs.cancel()
+  }
+
+  async #run(pieces: readonly Piece[], statements: number): Promise<readonly { rows: number }[]> {
+    const counts = Array.from({ length: statements }, () => ({ rows: 0 }))
+    for (const batch of batchesOf(pieces)) {
+      const rows = await this.#again(isWhole(batch), () => runBatch(this.#jobs, batch))
+      batch.forEach(({ of }, at) => {
+        const count = counts[of]
+        if (count !== undefined) count.rows += rows[at] ?? 0
+      })
+    }
+    return counts
   }
 
   /** A load takes seconds, and is counted against a quota; a statement of so few rows is neither. */
@@ -228,6 +236,10 @@ function tableName(table: Table, tokens?: Tokens): TableName {
 
 function cellsOf(fields: readonly Field[], row: RawRow): readonly (readonly [string, Cell])[] {
   return fields.map((field, at) => [field.name, cellOf(field)(row.f[at]?.v ?? null)])
+}
+
+function firstOf({ fields, rows: [row] }: Results): Row | undefined {
+  return row && Object.fromEntries(cellsOf(fields, row))
 }
 
 function pageOf(fields: readonly Field[], rows: readonly RawRow[]): Page {

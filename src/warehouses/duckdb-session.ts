@@ -49,7 +49,7 @@ export class DuckdbSession implements Session {
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
     const all = statements.map(printed)
-    return await this.#write(all.map((statement) => statement.name).join(', '), async (connection) => {
+    return await this.#write(namesOf(all), async (connection) => {
       const counts: { rows: number }[] = []
       for (const statement of all) counts.push({ rows: await rowsWritten(await run(connection, statement)) })
       return counts
@@ -58,12 +58,15 @@ export class DuckdbSession implements Session {
 
   async first(query: Bound): Promise<Row | undefined> {
     const statement = printed(query)
-    return await this.#with(async (connection) => {
-      const result = await run(connection, statement)
-      const [row] = await result.getRows()
-      if (!row) return undefined
-      const names = result.columnNames()
-      return Object.fromEntries(row.map((value, at) => [names[at], cellOf(String(result.columnType(at)))(value)]))
+    return await this.#with((connection) => firstRow(connection, statement))
+  }
+
+  async ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined> {
+    const all = statements.map(printed)
+    const last = printed(query)
+    return await this.#write(namesOf([...all, last]), async (connection) => {
+      for (const statement of all) await run(connection, statement)
+      return await firstRow(connection, last)
     })
   }
 
@@ -163,6 +166,21 @@ export class DuckdbSession implements Session {
 
 function nameOf(table: Table, tokens?: Tokens): string {
   return `${table.schema}.${printName(table.name, tokens)}`
+}
+
+function namesOf(statements: readonly { readonly name: string }[]): string {
+  return statements.map(({ name }) => name).join(', ')
+}
+
+async function firstRow(
+  connection: Driver.DuckDBConnection,
+  query: ReturnType<typeof printed>,
+): Promise<Row | undefined> {
+  const result = await run(connection, query)
+  const [row] = await result.getRows()
+  if (!row) return undefined
+  const names = result.columnNames()
+  return Object.fromEntries(row.map((value, at) => [names[at], cellOf(String(result.columnType(at)))(value)]))
 }
 
 async function columnsOf(

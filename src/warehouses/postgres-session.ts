@@ -48,24 +48,20 @@ export class PostgresSession implements Session {
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
     const all = statements.map((bound) => printed(bound, this.dialect))
-    return await this.#write(async (connection) => {
-      const counts: { rows: number }[] = []
-      for (const pieces of all) {
-        let rows = 0
-        for (const piece of pieces) rows += writtenBy(piece, await run(connection, piece))
-        counts.push({ rows })
-      }
-      return counts
-    })
+    return await this.#write((connection) => runAll(connection, all))
   }
 
   async first(query: Bound): Promise<Row | undefined> {
-    const [statement] = printed(query, this.dialect)
-    if (statement === undefined) return undefined
-    return await this.#with(async (connection) => {
-      const { fields, rows } = await run(connection, statement)
-      const [row] = rows
-      return row && Object.fromEntries(fields.map(({ name, oid }, at) => [name, cellOf(oid)(row[at] ?? null)]))
+    const pieces = printed(query, this.dialect)
+    return await this.#with((connection) => firstRow(connection, pieces))
+  }
+
+  async ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined> {
+    const all = statements.map((bound) => printed(bound, this.dialect))
+    const last = printed(query, this.dialect)
+    return await this.#write(async (connection) => {
+      await runAll(connection, all)
+      return await firstRow(connection, last)
     })
   }
 
@@ -236,6 +232,24 @@ async function transaction<T>(connection: Client, how: string, work: () => Promi
     await say('rollback').catch(() => {})
     throw error
   }
+}
+
+/** How many rows each statement, in its pieces, wrote. */
+async function runAll(connection: Client, all: readonly (readonly Printed[])[]): Promise<{ rows: number }[]> {
+  const counts: { rows: number }[] = []
+  for (const pieces of all) {
+    let rows = 0
+    for (const piece of pieces) rows += writtenBy(piece, await run(connection, piece))
+    counts.push({ rows })
+  }
+  return counts
+}
+
+async function firstRow(connection: Client, [query]: readonly Printed[]): Promise<Row | undefined> {
+  if (query === undefined) return undefined
+  const { fields, rows } = await run(connection, query)
+  const [row] = rows
+  return row && Object.fromEntries(fields.map(({ name, oid }, at) => [name, cellOf(oid)(row[at] ?? null)]))
 }
 
 /** Waits for a place; returns what gives it back. */

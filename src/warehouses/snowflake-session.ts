@@ -44,23 +44,20 @@ export class SnowflakeSession implements Session {
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
     const all = statements.map((bound) => printed(bound, this.dialect))
-    return await this.#with(async (line) => {
-      const counts: { rows: number }[] = []
-      // What is between two definitions is done wholly or not at all; a definition is committed by itself.
-      for (const part of parts(all))
-        counts.push(...(await transaction(line, part.length > 1, () => countEach(line, part))))
-      return counts
-    })
+    return await this.#with((line) => runAll(line, all))
   }
 
   async first(query: Bound): Promise<Row | undefined> {
+    const statement = printed(query, this.dialect)
+    return await this.#with((line) => firstRow(line, statement))
+  }
+
+  async ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined> {
+    const all = statements.map((bound) => printed(bound, this.dialect))
+    const last = printed(query, this.dialect)
     return await this.#with(async (line) => {
-      const result = await line.run(printed(query, this.dialect))
-      for await (const row of result.rows())
-        return Object.fromEntries(
-          result.fields.map((field, at) => [knownName(field.name), cellOf(field)(row[at])] as const),
-        )
-      return undefined
+      await runAll(line, all)
+      return await firstRow(line, last)
     })
   }
 
@@ -197,6 +194,22 @@ function parts(all: readonly Printed[]): readonly (readonly Printed[])[] {
     joins = !alone
   }
   return found
+}
+
+async function runAll(line: Line, all: readonly Printed[]): Promise<readonly { rows: number }[]> {
+  const counts: { rows: number }[] = []
+  // What is between two definitions is done wholly or not at all; a definition is committed by itself.
+  for (const part of parts(all)) counts.push(...(await transaction(line, part.length > 1, () => countEach(line, part))))
+  return counts
+}
+
+async function firstRow(line: Line, query: Printed): Promise<Row | undefined> {
+  const result = await line.run(query)
+  for await (const row of result.rows())
+    return Object.fromEntries(
+      result.fields.map((field, at) => [knownName(field.name), cellOf(field)(row[at])] as const),
+    )
+  return undefined
 }
 
 async function countEach(line: Line, statements: readonly Printed[]): Promise<readonly { rows: number }[]> {

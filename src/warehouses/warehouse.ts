@@ -85,6 +85,11 @@ export interface Session {
   /** The first row of a small query, or undefined when it has none. */
   first(query: Bound): Promise<Row | undefined>
   /**
+   * Runs statements as `script` does, then a small query behind them, and returns its first row: one round trip where
+   * the warehouse takes several statements at once.
+   */
+  ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined>
+  /**
    * Streams a finished table on a connection of its own, `page` rows at a time; the total is checked against the
    * table's count, so a result that was cut short throws instead of ending early. Ordered only when `orderBy` is given.
    */

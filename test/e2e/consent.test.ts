@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { Environment } from '../../src/environment.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session, Warehouse } from '../../src/warehouses/warehouse.ts'
+import { apart } from '../support/apart.ts'
 import { addresses, consentShop, type Said, sayAll, suppress, suppressNow } from '../support/consent-shop.ts'
 import { edit, held, runInSandbox, type SandboxRun, smallShop } from '../support/small-shop.ts'
 
@@ -161,7 +162,7 @@ function suppressing(directory: string, emails: readonly string[]): Environment[
 }
 
 function watched(session: Session, before: (session: Session) => Promise<void>): Session {
-  return {
+  return apart({
     dialect: session.dialect,
     columns: (table, tokens) => session.columns(table, tokens),
     describe: (query, tokens) => session.describe(query, tokens),
@@ -173,5 +174,5 @@ function watched(session: Session, before: (session: Session) => Promise<void>):
     read: (...args) => session.read(...args),
     append: (...args) => session.append(...args),
     close: () => session.close(),
-  }
+  })
 }

@@ -4,6 +4,7 @@ import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { ALL } from '../support/all.ts'
+import { apart } from '../support/apart.ts'
 import { ENGINES, type Engine } from '../support/engines.ts'
 import { SqlPlace } from './sql-place.ts'
 
@@ -233,7 +234,7 @@ describe.each(ENGINES)('on $title', (engine) => {
     const spend = () => {
       if (left-- <= 0) throw new Error('cut off')
     }
-    const cutting: Session = {
+    const cutting = apart({
       dialect: session.dialect,
       describe: (...asked) => session.describe(...asked),
       columns: (...asked) => session.columns(...asked),
@@ -252,7 +253,7 @@ describe.each(ENGINES)('on $title', (engine) => {
         }
         return done
       },
-    }
+    })
     return { cutting, isCut: () => left < 0 }
   }
 

@@ -79,6 +79,11 @@ function wrapSession(session) {
     get: (target, name) => {
       if (name === 'script')
         return (statements) => around(`statement ${statements[0]?.statement.name}`, () => script(target, statements))
+      if (name === 'ask')
+        return async (statements, query) => {
+          await around(`statement ${statements[0]?.statement.name}`, () => script(target, statements))
+          return target.first(query)
+        }
       if (name === 'append') return (...given) => around('append', () => target.append(...given))
       const member = target[name]
       return typeof member === 'function' ? member.bind(target) : member

@@ -63,6 +63,11 @@ export function watched(before: (name: string) => Promise<void>): Environment['w
             for (const { statement } of statements) await before(statement.name)
             return target.script(statements)
           }
+        if (name === 'ask')
+          return async (...[statements, query]: Parameters<Session['ask']>) => {
+            for (const { statement } of [...statements, query]) await before(statement.name)
+            return target.ask(statements, query)
+          }
         if (name === 'read')
           return async function* (...asked: Parameters<Session['read']>) {
             for await (const page of target.read(...asked)) {

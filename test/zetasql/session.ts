@@ -4,6 +4,7 @@ import { bigqueryDialect } from '../../src/warehouses/bigquery-dialect.ts'
 import { float } from '../../src/warehouses/cells.ts'
 import { StatementError } from '../../src/warehouses/statement-error.ts'
 import type { Cell, Page, Row, Session } from '../../src/warehouses/warehouse.ts'
+import { apart } from '../support/apart.ts'
 import type { Message, ZetaSql } from './server.ts'
 
 interface Stored {
@@ -19,7 +20,7 @@ export function zetaSession(server: ZetaSql): Session {
   const tables = new Map<string, Stored>()
   const run = (name: string, query: string) => evaluate(server, tables, name, query)
   const only = (table: Table) => printName(table.name)
-  return {
+  return apart({
     dialect: bigqueryDialect,
     columns: async (table) => textColumns(tables.get(only(table))),
     describe: async () => new Map(),
@@ -52,7 +53,7 @@ export function zetaSession(server: ZetaSql): Session {
       tables.set(only(table), { ...stored, rows: [...stored.rows, ...rows] })
     },
     close: async () => undefined,
-  }
+  })
 }
 
 /** A statement whose parameters are literals: what is asked here is what the text means. */

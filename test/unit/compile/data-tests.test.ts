@@ -5,6 +5,7 @@ import { type DataTestOutcome, runDataTests } from '../../../src/build/data-test
 import type { Context } from '../../../src/compile/context.ts'
 import { compileDataTests } from '../../../src/compile/data-tests.ts'
 import type { Session } from '../../../src/warehouses/warehouse.ts'
+import { apart } from '../../support/apart.ts'
 import { type Desk, desk, run } from '../../support/data-tests.ts'
 
 let shop: Desk
@@ -310,7 +311,7 @@ describe('how often a source is read', () => {
 })
 
 function bound(session: Session): Session {
-  return {
+  return apart({
     dialect: session.dialect,
     columns: (...args) => session.columns(...args),
     describe: (...args) => session.describe(...args),
@@ -319,7 +320,7 @@ function bound(session: Session): Session {
     read: (...args) => session.read(...args),
     append: (...args) => session.append(...args),
     close: () => session.close(),
-  }
+  })
 }
 
 describe('against plain TypeScript', () => {

@@ -7,6 +7,7 @@ import { adopt, verify } from '../../../src/ledger-compare.ts'
 import { rekey } from '../../../src/ledger-rekey.ts'
 import { unlock } from '../../../src/mending.ts'
 import type { Session, Warehouse } from '../../../src/warehouses/warehouse.ts'
+import { apart } from '../../support/apart.ts'
 import { ask } from '../../support/database.ts'
 import { mending, refusal } from '../../support/mending.ts'
 import { filledShop, runInSandbox, warehouseOf } from '../../support/small-shop.ts'
@@ -26,25 +27,26 @@ function endingAt(n: number): Partial<Environment> {
   const count = () => {
     if (left-- <= 0) throw new Error('killed')
   }
-  const cut = (session: Session): Session => ({
-    dialect: session.dialect,
-    columns: (...args) => session.columns(...args),
-    describe: (...args) => session.describe(...args),
-    read: (...args) => session.read(...args),
-    close: () => session.close(),
-    first: async (query) => {
-      if (left <= 0) throw new Error('killed')
-      return session.first(query)
-    },
-    script: async (all) => {
-      count()
-      return session.script(all)
-    },
-    append: async (...args) => {
-      count()
-      return session.append(...args)
-    },
-  })
+  const cut = (session: Session): Session =>
+    apart({
+      dialect: session.dialect,
+      columns: (...args) => session.columns(...args),
+      describe: (...args) => session.describe(...args),
+      read: (...args) => session.read(...args),
+      close: () => session.close(),
+      first: async (query) => {
+        if (left <= 0) throw new Error('killed')
+        return session.first(query)
+      },
+      script: async (all) => {
+        count()
+        return session.script(all)
+      },
+      append: async (...args) => {
+        count()
+        return session.append(...args)
+      },
+    })
   const { environment } = openEnvironment(() => undefined, new AbortController().signal)
   const warehouses = new Map(
     [...environment.warehouses].map(([type, one]): [string, Warehouse<unknown>] => [
