@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Change, Json, Ms } from '../../src/connectors/connector.ts'
+import { openApi } from '../../src/connectors/mailchimp/api.ts'
 import type { MergeField } from '../../src/connectors/mailchimp/emulator-parts.ts'
-import { type Given, LIST, openMailchimp as open, outcomes, path, person } from '../support/mailchimp.ts'
+import { type Given, KEY, LIST, openMailchimp as open, outcomes, path, person } from '../support/mailchimp.ts'
 import { changeOf, NOW } from '../support/vendor.ts'
 
 // Every error that Mailchimp documents, or that others have met, made by the emulator out of what it holds; and what it
@@ -247,6 +248,21 @@ describe('what Mailchimp says of a whole request', () => {
     const receipts = (await Promise.all(batches.map((batch) => send(...batch)))).flat()
     const again = receipts.filter(({ outcome }) => outcome === 'again')
     expect(again).toEqual(Array(2).fill({ outcome: 'again', code: 'http_429', applied: 'no', throttled: true }))
+  })
+
+  test('429 Too Many Requests, for a 501st batch that waits: the account pauses; what others ask for later is done then', async () => {
+    const { bench, direct, held } = await open()
+    const later = (operation: Json) => direct()('POST', '/3.0/batches', { operations: [operation] })
+    const ada = { email_address: 'ada@shop.test', status_if_new: 'subscribed' }
+    const put = { method: 'PUT', path: `${LIST.slice('/3.0'.length)}${path('ada')}`, body: JSON.stringify(ada) }
+    for (let n = 0; n < 500; n++) expect((await later(put)).status).toBe(200)
+    const api = openApi({ api_key: KEY }, bench.io)
+    expect(api.failure(await later(put))).toMatchObject({ kind: 'throttle', code: 'http_429', applied: 'no' })
+    expect(held()).toEqual([])
+    const one = await direct()('GET', '/3.0/batches/b1')
+    expect(JSON.parse(one.body)).toMatchObject({ status: 'finished', finished_operations: 1, errored_operations: 0 })
+    expect(held()).toMatchObject([{ email_address: 'ada@shop.test', status: 'subscribed' }])
+    expect((await later(put)).status).toBe(200)
   })
 
   test(

@@ -190,14 +190,31 @@ describe('a record that Salesforce does not write', () => {
     expect(bench.emulator.contents().flatMap(({ rows }) => rows)).toEqual([])
   })
 
-  test('an external id that several records have is refused', async () => {
-    const { send } = await open()
+  test('an external id that several records have is refused, and 300 where one record is written by itself', async () => {
+    const { bench, send } = await open()
     await send([GOOD])
     await send([changeOf({ Ext_Id__c: 'other' }, { LastName: 'O' })])
     const same = [GOOD.key, { Ext_Id__c: 'other' }].map((key) => changeOf(key, { Email: 'one@shop.test' }))
     await send(same)
     const byMail = changeOf({ Email: 'one@shop.test' }, { LastName: 'Two' })
     expect(await send([byMail])).toMatchObject([{ outcome: 'refused', code: 'DUPLICATE_EXTERNAL_ID' }])
+    const byItself = (mail: string) => {
+      const fetch: Io['fetch'] = ({ url, ...request }) =>
+        bench.io.fetch({
+          ...request,
+          url: url.replace('/composite/sobjects/Contact/Email', `/sobjects/Contact/Email/${mail}`),
+          ...(request.method === 'PATCH' && { body: '{"LastName":"Two"}' }),
+        })
+      return fateOf(salesforce.open(ACCOUNT, { ...bench.io, fetch }).send([byMail], INTO, SLOT))
+    }
+    expect(await byItself('one@shop.test')).toBe('batch DUPLICATE_EXTERNAL_ID no')
+    expect(bench.emulator.contents().flatMap(({ rows }) => rows.map((row) => row.LastName))).toEqual(['Good', 'O'])
+    await byItself('two@shop.test')
+    expect(bench.emulator.contents().flatMap(({ rows }) => rows.map((row) => row.LastName))).toEqual([
+      'Good',
+      'O',
+      'Two',
+    ])
   })
 
   test('a duplicate rule that only warns lets pass a sync that says so', async () => {

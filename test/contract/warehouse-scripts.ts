@@ -48,6 +48,38 @@ export function scriptCases(bench: Bench): void {
     expect(await count(made)).toBe(4)
   })
 
+  test('what is asked behind statements sees what they did, whatever kinds of statements they are', async () => {
+    const made = table('asked')
+    const { dialect } = bench.session
+    const sum = bound('sum', sql`select count(*) as ${id('n')}, sum(${id('n')}) as ${id('all')} from ${from(made)}`)
+    const define = bound('make', dialect.createTable(made, sql`select 1 as ${id('n')} union all select 2`))
+    expect(await bench.session.ask([bound('schema', dialect.createSchema(SCHEMA)), define], sum)).toEqual({
+      n: '2',
+      all: '3',
+    })
+    const more = (n: number) =>
+      bound('more', sql`insert into ${from(made)} select ${dialect.cast(parameter('n'), 'bigint')}`, { n })
+    expect(await bench.session.ask([more(3)], sum)).toEqual({ n: '3', all: '6' })
+    expect(await bench.session.ask([more(4), more(5)], sum)).toEqual({ n: '5', all: '15' })
+    const above = sql`select ${id('n')} from ${from(made)} where ${id('n')} > ${parameter('n')} order by ${id('n')}`
+    expect(await bench.session.ask([more(6)], bound('above', above, { n: 4 }))).toEqual({ n: '5' })
+    expect(await bench.session.ask([], bound('above', above, { n: 5 }))).toEqual({ n: '6' })
+    expect(await bench.session.ask([more(7)], bound('none', above, { n: 9 }))).toBeUndefined()
+    expect(await count(made)).toBe(7)
+  })
+
+  test('statements that fail are named, and nothing is asked behind them', async () => {
+    const made = await numbers('asked_badly', 3)
+    const fails = bound('fails', sql`delete from ${from(table('asked_never'))} where 1 = 1`)
+    const remove = bound('remove', sql`delete from ${from(made)} where ${id('seq')} = 1`)
+    const counted = bound('counted', sql`select count(*) as ${id('n')} from ${from(made)}`)
+    await expect(bench.session.ask([remove, fails], counted)).rejects.toThrow('fails')
+    expect(await count(made)).toBe(3)
+    await expect(bench.session.ask([], fails)).rejects.toThrow('fails')
+    const asksNothing = bound('asks nothing', sql`select count(*) as ${id('n')} from ${from(table('asked_never'))}`)
+    await expect(bench.session.ask([remove], asksNothing)).rejects.toThrow('asks nothing')
+  })
+
   test('merge into updates, deletes and inserts by condition, and again changes nothing', async () => {
     const ledger = await make('ledger', { key: 'text', fence: 'bigint', state: 'text' })
     const news = await make('news', { key: 'text', state: 'text' })

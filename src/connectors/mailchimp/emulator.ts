@@ -4,6 +4,7 @@ import type { Vendor } from '../sandbox/emulator.ts'
 import type { Answer, Seen } from '../sandbox/sandbox.ts'
 import type { Stand } from '../sandbox/stand.ts'
 import type { Rows } from '../sandbox/store.ts'
+import { batches } from './emulator-batches.ts'
 import { batch, contact, members } from './emulator-contacts.ts'
 import {
   type Call,
@@ -107,6 +108,8 @@ function route(call: Call): Answer {
   if (method === 'GET' && path === '/3.0/ping') return { status: 200, body: { health_status: "Everything's Chimpy!" } }
   if (method === 'GET' && /^\/3\.0\/?$/.test(path))
     return { status: 200, body: { account_id: 'a1', account_name: 'Shop', role: call.options.role ?? 'owner' } }
+  const [, later] = /^\/3\.0\/batches(\/\w+|)$/.exec(path) ?? []
+  if (later !== undefined) return batches(call, later, (one) => answer(one, call.rows, call.options))
   const [, list, rest = ''] = /^\/3\.0\/lists\/([^/]+)(\/.*)?$/.exec(path) ?? []
   if (list === undefined || !call.options.lists.has(list)) return notFound()
   const here: ListCall = { ...call, list, known: fieldsOf({ ...call, list }) }

@@ -10,6 +10,7 @@ import { login } from './emulator-login.ts'
 import { describe, hasObject } from './emulator-objects.ts'
 import { type Call, ExternalIds, failed, notFound, type SalesforceOptions } from './emulator-org.ts'
 import { query } from './emulator-query.ts'
+import { record } from './emulator-record.ts'
 import { collections } from './emulator-records.ts'
 import { shut } from './emulator-rules.ts'
 import { audienceOf, keyOf } from './login.ts'
@@ -65,6 +66,9 @@ function route(call: Call): Answer {
   const { request, path, options, rows } = call
   if (path.startsWith('/jobs/ingest')) return jobs(call)
   if (path.startsWith('/composite/sobjects')) return collections(call)
+  const [, object, field, value] = /^\/sobjects\/(\w+)\/(\w+)\/([^/]+)$/.exec(path) ?? []
+  if (request.method === 'PATCH' && object !== undefined && field !== undefined && value !== undefined)
+    return record(call, object, field, value)
   if (request.method !== 'GET') return failed(405, 'METHOD_NOT_ALLOWED', `HTTP Method '${request.method}' not allowed.`)
   const [, described] = /^\/sobjects\/(\w+)\/describe$/.exec(path) ?? []
   if (described !== undefined && hasObject(described)) {

@@ -121,6 +121,9 @@ export function quotaHint(response: HttpResponse, most: number): PaceHint | unde
 
 /** Errors come as a list of `{ errorCode, message }`. */
 function failure(response: HttpResponse, secrets: readonly string[], io: Io): DestinationError {
+  // No redirect: the addresses of all records that have the external id of one that was to be written.
+  if (response.status === 300)
+    return new DestinationError('batch', 'DUPLICATE_EXTERNAL_ID', 'More than one record has the external id.')
   const list = tryJson(response.body)
   const first = Array.isArray(list) ? (list[0] as Json | undefined) : undefined
   const code = textOf(first, 'errorCode')
