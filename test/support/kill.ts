@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { tableSuffix } from '../../src/compile/ledger-tables.ts'
 import { ALL } from './all.ts'
 import { emptyFolder, repository } from './cli.ts'
-import { ask } from './database.ts'
-import { expected, held, type Rows, runInSandbox, smallShop, warehouseOf } from './small-shop.ts'
+import { type Ground, ON_DUCKDB } from './ground.ts'
+import { expected, held, type Rows, runInSandbox } from './small-shop.ts'
 
 // A run is killed at a counted point. What must hold, wherever that was: one more run brings every vendor to exactly
 // what the published views say, and the run after that sends nothing at all.
@@ -92,6 +91,7 @@ export interface Story {
 
 /** A place where a story begins, and what must come of it. */
 export interface Stage {
+  readonly ground: Ground
   readonly directory: string
   /** How many builds readers had seen. */
   readonly published: number
@@ -100,20 +100,22 @@ export interface Stage {
 }
 
 /** Brings a shop to where a story begins, and tells it once without any kill. */
-export async function stageOf(story: Story): Promise<Stage> {
+export async function stageOf(ground: Ground, story: Story): Promise<Stage> {
   const start = await emptyFolder()
-  await smallShop({ into: start.directory })
+  await ground.create(start.directory)
   await story.before(start.directory)
-  const published = await publishedBuilds(start.directory)
-  return { ...start, published, control: await unharmed(start.directory, story) }
+  await ground.refresh(start.directory)
+  const published = await publishedBuilds(ground, start.directory)
+  return { ...start, ground, published, control: await unharmed(ground, start.directory, story) }
 }
 
 /** One more run after a kill mends everything, and the run after that has nothing to do. */
-export async function expectMended(directory: string, story: Story, control: Stage['control']): Promise<void> {
+export async function expectMended(directory: string, story: Story, { ground, control }: Stage): Promise<void> {
   await story.meanwhile(directory)
+  await ground.refresh(directory)
   const mended = await runInSandbox(directory)
   expect(mended.report).toMatchObject({ status: 'ok', exit_code: 0, errors: [] })
-  expect(held(mended)).toEqual(await expected(directory))
+  expect(held(mended)).toEqual(await expectedOn(ground, directory))
   expect(held(mended)).toEqual(control)
 
   const idle = await runInSandbox(directory)
@@ -123,33 +125,36 @@ export async function expectMended(directory: string, story: Story, control: Sta
 }
 
 /** One test a case: a kill, one more run, and one that has nothing to do. */
-export function survives(cases: Readonly<Record<string, Case>>, story: Story): void {
+export function survives(cases: Readonly<Record<string, Case>>, story: Story, ground = ON_DUCKDB): void {
   let stage: Stage
 
   beforeAll(async () => {
-    stage = await stageOf(story)
+    stage = await stageOf(ground, story)
     return stage.remove
   }, PATIENCE)
 
   const wanted = Object.entries(cases).filter(([, { rare }]) => !rare || ALL || process.env.CRASH)
   test.each(wanted)('%s', { timeout: PATIENCE }, async (_, one) => {
-    const directory = await smallShop({ from: stage.directory })
+    const { directory, remove } = await emptyFolder()
+    onTestFinished(remove)
+    await ground.copy(stage.directory, directory)
 
     const seen = await killedAt(directory, one.point)
     expect(seen.point, 'the kill came where it was meant to').toEqual(one.point)
     if (one.point.at === 'within') expect(Number(seen.seen), 'the statement had done its work').toBeGreaterThan(0)
-    expect((await publishedBuilds(directory)) - stage.published).toBe(one.readers === 'new' ? 1 : 0)
-    await expectRemembered(directory, one)
+    expect((await publishedBuilds(ground, directory)) - stage.published).toBe(one.readers === 'new' ? 1 : 0)
+    await expectRemembered(ground, directory, one)
 
-    await expectMended(directory, story, stage.control)
+    await expectMended(directory, story, stage)
   })
 }
 
-async function unharmed(start: string, { meanwhile }: Story): Promise<Readonly<Record<string, Rows>>> {
+async function unharmed(ground: Ground, start: string, { meanwhile }: Story): Promise<Readonly<Record<string, Rows>>> {
   const { directory, remove } = await emptyFolder()
-  await smallShop({ from: start, into: directory })
+  await ground.copy(start, directory)
   for (const change of [async () => undefined, meanwhile]) {
     await change(directory)
+    await ground.refresh(directory)
     const { report, writes } = await runInSandbox(directory)
     expect(report).toMatchObject({ status: 'ok', errors: [] })
     // Every sync has something to do in the run that is to be killed, and in the one after it.
@@ -157,16 +162,16 @@ async function unharmed(start: string, { meanwhile }: Story): Promise<Readonly<R
     expect(report.syncs).toHaveLength(4)
     expect(writes).toBeGreaterThan(4)
   }
-  const rows = await expected(directory)
+  const rows = await expectedOn(ground, directory)
   await remove()
   return rows
 }
 
 /** What the ledger has of the run at the moment of the kill. */
-async function expectRemembered(directory: string, { merged, unknown }: Case): Promise<void> {
-  if (merged) expect((await mergedRows(directory, merged[0])) > 0).toBe(merged[1] === 'some')
+async function expectRemembered(ground: Ground, directory: string, { merged, unknown }: Case): Promise<void> {
+  if (merged) expect((await mergedRows(ground, directory, merged[0])) > 0).toBe(merged[1] === 'some')
   if (!unknown) return
-  const { declared, acked } = await toldOf(directory, unknown)
+  const { declared, acked } = await toldOf(ground, directory, unknown)
   expect(declared, 'rows that may have been sent').toBeGreaterThan(acked)
 }
 
@@ -204,32 +209,38 @@ async function runToPoint(directory: string, point: Point) {
 }
 
 /** How many builds readers have been shown, by the row that publishing writes last. */
-async function publishedBuilds(directory: string): Promise<number> {
-  const warehouse = warehouseOf(directory)
-  if (!existsSync(warehouse)) return 0
-  const tables = await ask(`select 1 from duckdb_tables() where table_name = 'published'`, warehouse)
+async function publishedBuilds(ground: Ground, directory: string): Promise<number> {
+  const tables = await ground.ask(directory, `select 1 from information_schema.tables where table_name = 'published'`)
   if (tables.length === 0) return 0
-  return (await ask('select build from "_cdp"."published"', warehouse)).length
+  return (await ground.ask(directory, 'select build from "_cdp"."published"')).length
+}
+
+function expectedOn(ground: Ground, directory: string): Promise<Readonly<Record<string, Rows>>> {
+  return expected(directory, (query) => ground.ask(directory, query))
 }
 
 /** How many rows the snapshot of a sync has from the newest run. */
-async function mergedRows(directory: string, sync: string): Promise<number> {
+async function mergedRows(ground: Ground, directory: string, sync: string): Promise<number> {
   const query = `
     select count(*) as rows
     from "_cdp_sandbox"."snap_${tableSuffix(sync)}"
     where last_run_id = (select active_run_id from "_cdp_sandbox"."sync" where sync_id = '${sync}')`
-  const [row] = await ask(query, warehouseOf(directory))
+  const [row] = await ground.ask(directory, query)
   return Number(row?.rows)
 }
 
 /** How many rows of the newest run may have been sent, and of how many it is written down what became of them. */
-async function toldOf(directory: string, sync: string): Promise<{ readonly declared: number; readonly acked: number }> {
+async function toldOf(
+  ground: Ground,
+  directory: string,
+  sync: string,
+): Promise<{ readonly declared: number; readonly acked: number }> {
   const query = `
     select
-      coalesce(max(seq_hi) filter (kind = 'intent'), 0) as declared,
-      coalesce(sum(seq_hi - seq_lo + 1) filter (kind = 'ack'), 0) as acked
+      coalesce(max(seq_hi) filter (where kind = 'intent'), 0) as declared,
+      coalesce(sum(seq_hi - seq_lo + 1) filter (where kind = 'ack'), 0) as acked
     from "_cdp_sandbox"."ack_${tableSuffix(sync)}"
     where run_id = (select active_run_id from "_cdp_sandbox"."sync" where sync_id = '${sync}')`
-  const [row] = await ask(query, warehouseOf(directory))
+  const [row] = await ground.ask(directory, query)
   return { declared: Number(row?.declared), acked: Number(row?.acked) }
 }

@@ -10,8 +10,8 @@ import type { Session } from '../../src/warehouses/warehouse.ts'
 
 /** A real Postgres of this test alone: on a Unix socket in a temporary folder, never on the network. */
 export interface PostgresServer {
-  /** How to reach a new, empty database. */
-  database(): Promise<PostgresOptions>
+  /** How to reach a new database: empty, or with all that another holds, to which nobody may be connected. */
+  database(like?: string): Promise<PostgresOptions>
   stop(): Promise<void>
 }
 
@@ -52,11 +52,11 @@ export async function startPostgres(parent = tmpdir(), logins: readonly string[]
   let databases = 0
   const options = (database: string) => postgres.options.parse({ host: folder, database, user: 'test' })
   return {
-    async database() {
+    async database(like = 'template1') {
       const name = `test_${++databases}`
       const { host, port, user } = options(name)
-      const pool = knex({ client: 'pg', connection: { host, port, user, database: 'template1' } })
-      await pool.raw(`create database ${name}`)
+      const pool = knex({ client: 'pg', connection: { host, port, user, database: 'postgres' } })
+      await pool.raw(`create database ${name} template ${like}`)
       await pool.destroy()
       return options(name)
     },

@@ -5,9 +5,12 @@ import { id, lines, parameter, sql } from '../../src/sql/sql.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import { smallShop } from './small-shop.ts'
 
-/** A copy of the small shop whose sources are tables of a target, its options as YAML. */
-export async function shopOn(target: string): Promise<string> {
-  const directory = await smallShop()
+/**
+ * A copy of the small shop whose sources are tables of a target, its options as YAML; in a folder that is gone after the
+ * test unless `into` names another.
+ */
+export async function shopOn(target: string, into?: string): Promise<string> {
+  const directory = await smallShop(into === undefined ? {} : { into })
   await change(join(directory, 'cdp.config.yaml'), /local: \{.*\}/g, `local: ${target}`)
   await change(join(directory, 'models/customer.yaml'), /file: data\/(\w+)\.csv/g, 'table: raw.$1')
   return directory
