@@ -18,7 +18,8 @@ export default defineConfig({
     ],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    // Two cores, and a third file for when two wait: for a process, a server, a lock.
+    maxWorkers: 3,
     // Files of one worker share the modules that they load: to load them anew for each took a quarter of the time.
     isolate: false,
     sequence: { sequencer: LongestFirst },

@@ -7,8 +7,13 @@ import { CHANGES } from '../support/stories.ts'
 const OUTSIDE = Object.entries(ALWAYS).filter(([, { point }]) => point.at !== 'within')
 
 const POINTS: Readonly<Record<string, Case>> = {
-  'before the transaction that publishes': { readers: 'old', point: { at: 'before', statement: 'published' } },
+  'before the transaction that publishes': {
+    rare: true,
+    readers: 'old',
+    point: { at: 'before', statement: 'published' },
+  },
   'once it is declared what may be sent': {
+    rare: true,
     readers: 'new',
     point: { at: 'after', statement: 'flush', sync: 'quiet_to_hook' },
     merged: ['quiet_to_hook', 'none'],

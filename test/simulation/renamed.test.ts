@@ -201,7 +201,8 @@ describe.each(ENGINES)('on $title', (engine) => {
     test.skipIf(engine.type === 'postgres' && !ALL)(
       'may be cut off after any statement of its first run: the next run goes on as if it had not been',
       async () => {
-        for (let cut = 1; ; cut++) {
+        // Everyday every third statement.
+        for (let cut = 1; ; cut += ALL ? 1 : 3) {
           place = await begun()
           place.rename('readers')
           const { cutting, isCut } = cutAfter(cut)

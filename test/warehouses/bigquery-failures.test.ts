@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startBigquery } from '../emulators/bigquery.ts'
+import { ALL } from '../support/all.ts'
 import { type BigqueryShop, bigqueryShop, connectTo } from '../support/bigquery-shop.ts'
 import { written } from '../support/written.ts'
 
@@ -101,7 +102,8 @@ describe('a build that cannot go on tells which statement, what the service said
     })
   })
 
-  test('because a column has another type, or is gone, since the run before', async () => {
+  // Two builds over an emulated service take a quarter of a minute; everyday what the tests above refuse stands for it.
+  test.skipIf(!ALL)('because a column has another type, or is gone, since the run before', async () => {
     const shop = await bigqueryShop()
     expect((await shop.run()).report).toMatchObject({ status: 'ok', errors: [] })
     await shop.owner(

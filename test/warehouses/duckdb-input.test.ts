@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { duckdb } from '../../src/warehouses/duckdb.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
+import { ALL } from '../support/all.ts'
 import { cdp, emptyFolder } from '../support/cli.ts'
 import { runInSandbox, smallShop, warehouseOf } from '../support/small-shop.ts'
 import { written } from '../support/written.ts'
@@ -152,13 +153,9 @@ test('every command that meets a process which holds the file ends with 5 and na
 }, async () => {
   const directory = await smallShop()
   await within(directory, async () => {
-    for (const args of [
-      ['run', '--sandbox'],
-      ['plan', '--sandbox'],
-      ['status'],
-      ['log'],
-      ['validate', '--warehouse'],
-    ]) {
+    // Each waits a while for the file to be let go: everyday one that writes and one that reads.
+    const rare = [['plan', '--sandbox'], ['log'], ['validate', '--warehouse']]
+    for (const args of [['run', '--sandbox'], ['status'], ...(ALL ? rare : [])]) {
       const met = await cdp([...args, '--json'], { cwd: directory })
       expect(met.stdout, args.join(' ')).toContain(`is in use by process ${process.pid}.`)
       expect(met.code, args.join(' ')).toBe(5)

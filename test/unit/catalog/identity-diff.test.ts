@@ -1,9 +1,13 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { EntityDiff } from '../../../src/catalog/diff.ts'
 import { sizeCounts } from '../../../src/catalog/diff.ts'
+import { ALL } from '../../support/all.ts'
 import { type Asking, asking } from '../../support/asking.ts'
 import { type Dice, diceOf } from '../../support/dice.ts'
 import { written } from '../../support/written.ts'
+
+/** Worlds that are published; everyday few. */
+const SEEDS = ALL ? 6 : 2
 
 const rules = (email: string, cookie: string, more = '') => `
 sources:
@@ -159,7 +163,7 @@ describe('a difference', () => {
   test('is what publishing does then', async () => {
     const asked = await shop()
     let moved = { merged: 0, split: 0 }
-    for (let seed = 1; seed <= 6; seed++) {
+    for (let seed = 1; seed <= SEEDS; seed++) {
       const random = diceOf(seed)
       asked.write({ ...randomRows(random), 'models/all.yaml': randomRules(random) })
       await asked.run(undefined, { fullRefresh: true })
@@ -170,7 +174,7 @@ describe('a difference', () => {
       expect(summary(found), `seed ${seed}`).toEqual(compared(before, await published(asked)))
       moved = { merged: moved.merged + found.merges.into, split: moved.split + found.splits.profiles }
     }
-    expect(Math.min(moved.merged, moved.split)).toBeGreaterThan(5)
+    expect(Math.min(moved.merged, moved.split)).toBeGreaterThanOrEqual(SEEDS)
   })
 })
 

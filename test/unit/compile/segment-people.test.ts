@@ -103,7 +103,7 @@ const history = fc.integer({ min: 1, max: 6 }).chain((count) =>
 )
 
 /** Histories everyday; on a server each takes several times as long. */
-const RUNS = ALL ? { duckdb: 20, postgres: 20 } : { duckdb: 20, postgres: 6 }
+const RUNS = ALL ? { duckdb: 20, postgres: 20 } : { duckdb: 10, postgres: 5 }
 
 test.each(ENGINES)(
   'on $title segments, their sides, limits and history are what plain steps give, through renames and repeated publishing',
