@@ -11,7 +11,7 @@ import { select } from './project/select.ts'
 import { publish } from './publish.ts'
 import { type Report, reportOf } from './report.ts'
 import { scriptsOf } from './scripts.ts'
-import { begin, check, closing, compute, connect, type Done, inspect, read, warehouseOf } from './stages.ts'
+import { begin, check, closing, compute, connect, type Done, inspect, read, warehouseOf, writing } from './stages.ts'
 import { rowStarts } from './sync/row-starts.ts'
 import { dueOf, ledgerSchema, planSyncs, previewSyncs, projectOrder, type SyncsJob, sendSyncs } from './syncs.ts'
 import type { Session } from './warehouses/warehouse.ts'
@@ -31,8 +31,7 @@ export async function run(request: Request, environment: Environment): Promise<R
     const syncs = [...project.syncs.values()].filter((sync) => selection.syncs.has(sync.name))
     const accounts = await openAccounts(project, syncs, request, environment)
     await closing(accounts, async () => {
-      const session = await connect(project, request, environment, 'write')
-      await closing(session, () => deliver({ project, dialect: session.dialect }, accounts, session, done))
+      await writing(done, project, (context, session) => deliver(context, accounts, session, done))
       done.holdings = (await accounts.sandbox?.contents()) ?? []
     })
     return reportOf(done)

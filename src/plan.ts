@@ -17,7 +17,7 @@ import type { Project } from './project/project.ts'
 import { select } from './project/select.ts'
 import { type Report, reportOf } from './report.ts'
 import { printName, type Values } from './sql/sql.ts'
-import { begin, check, closing, compute, connect, type Done, read } from './stages.ts'
+import { begin, check, closing, compute, type Done, read, writing } from './stages.ts'
 import type { KeptJob } from './sync/job.ts'
 import { stale } from './sync/kept.ts'
 import { rowStarts } from './sync/row-starts.ts'
@@ -48,9 +48,7 @@ export async function plan(request: Request, environment: Environment, asked: Pl
     // Emulated vendors need no secrets, and planning needs no vendor.
     const accounts = await openAccounts(project, syncsOf(project, request), request, environment, { dry: true })
     await closing(accounts, async () => {
-      const session = await connect(project, request, environment, 'write')
-      const context = { project, dialect: session.dialect }
-      await closing(session, () => draft(context, accounts, session, { done, made, asked }))
+      await writing(done, project, (context, session) => draft(context, accounts, session, { done, made, asked }))
     })
     if (made.refusals.length > 0) throw new CdpError('warehouse', made.refusals)
     return reported(done, made, asked)
@@ -234,9 +232,7 @@ export async function apply(
     const syncs = syncsOf(project, request).filter(({ name }) => planned.has(name))
     const accounts = await openAccounts(project, syncs, request, environment)
     await closing(accounts, async () => {
-      const session = await connect(project, request, environment, 'write')
-      const context = { project, dialect: session.dialect }
-      await closing(session, async () => {
+      await writing(done, project, async (context, session) => {
         const known = await knownOf(context, session, file, override)
         const build = { number: file.build, models: [], values: known.values, refusals: [] }
         const kept = keptJobs(file, known)

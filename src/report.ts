@@ -16,6 +16,8 @@ export interface Report {
   /** ISO 8601, UTC. */
   readonly started_at: string
   readonly ms: number
+  /** What the warehouse read, where it bills for that (BigQuery). */
+  readonly bytes_read?: number
   readonly target: string
   readonly sandbox: boolean
   readonly dry_run: boolean
@@ -106,6 +108,8 @@ export interface Work {
   /** By the monotonic clock. */
   readonly began: number
   readonly target: string
+  /** What the warehouse read; undefined where it does not bill for that. */
+  readonly bytesRead: number | undefined
   readonly warnings: readonly Diagnostic[]
   readonly tests: readonly DataTestOutcome[]
   readonly built: readonly Built[]
@@ -129,6 +133,7 @@ export function reportOf(work: Work, failure?: CdpError): Report {
     exit_code: code,
     started_at: work.startedAt.toISOString(),
     ms: Math.round(environment.world.clock.now() - work.began),
+    ...(work.bytesRead !== undefined && { bytes_read: work.bytesRead }),
     target: work.target,
     sandbox: request.sandbox,
     dry_run: request.dryRun,

@@ -24,6 +24,7 @@ export function begin(request: Request, environment: Environment): Done {
     startedAt: environment.world.clock.wall(),
     began: environment.world.clock.now(),
     target: request.target ?? '',
+    bytesRead: undefined,
     warnings: [],
     tests: [],
     built: [],
@@ -86,6 +87,20 @@ export async function reading<T>(
   const project = await read(request, environment)
   const session = await connect(project, request, environment, 'read')
   return closing(session, () => work({ project, dialect: session.dialect }, session))
+}
+
+/** Opens the warehouse of a command that changes it, and notes what was read there. */
+export async function writing<T>(
+  done: Done,
+  project: Project,
+  work: (context: Context, session: Session) => Promise<T>,
+): Promise<T> {
+  const session = await connect(project, done.request, done.environment, 'write')
+  return closing(session, () =>
+    work({ project, dialect: session.dialect }, session).finally(() => {
+      done.bytesRead = session.bytesRead?.()
+    }),
+  )
 }
 
 /** How a build is run. */

@@ -171,6 +171,14 @@ export function number(value: number): string {
   return value.toLocaleString('en-US')
 }
 
+/** `512 B`, `1.4 GB`. */
+export function bytes(value: number): string {
+  const units = ['B', 'KB', 'MB', 'GB', 'TB', 'PB']
+  const at = value < 1 ? 0 : Math.min(Math.floor(Math.log10(value) / 3), units.length - 1)
+  const share = value / 1000 ** at
+  return `${at === 0 || share >= 100 ? Math.round(share) : share.toFixed(1)} ${units[at]}`
+}
+
 /** `1 row`, `12,345 rows`. */
 export function count(value: number, one: string, many = `${one}s`): string {
   return `${number(value)} ${value === 1 ? one : many}`

@@ -1,6 +1,6 @@
 import type { CdpError } from '../error.ts'
 import type { DataTestReport, ErrorReport, IdentityReport, Report, SegmentReport } from '../report.ts'
-import { type Column, count, duration, number, type Paper, type Style, table, visible, wrap } from './layout.ts'
+import { bytes, type Column, count, duration, number, type Paper, type Style, table, visible, wrap } from './layout.ts'
 
 import { guardWords } from './print-guard.ts'
 import { printHeld } from './print-sandbox.ts'
@@ -189,12 +189,13 @@ function problem({ severity, code, message, at, fix }: ErrorReport, page: Paper)
 
 /** The last line: what the exit code means. */
 export function printEnding(
-  report: Pick<Report, 'exit_code' | 'ms' | 'run_id' | 'target'>,
+  report: Pick<Report, 'bytes_read' | 'exit_code' | 'ms' | 'run_id' | 'target'>,
   page: Paper,
   meaning = MEANING[report.exit_code] ?? 'Failed.',
 ): readonly string[] {
   const style: Style = report.exit_code === 0 ? 'green' : report.exit_code === 3 ? 'yellow' : 'red'
-  const said = `${meaning} ${duration(report.ms)}, run ${report.run_id}, target ${visible(report.target)}.`
+  const read = report.bytes_read === undefined ? '' : `${bytes(report.bytes_read)} read, `
+  const said = `${meaning} ${duration(report.ms)}, ${read}run ${report.run_id}, target ${visible(report.target)}.`
   return wrap(said, page.width).map((line) => page.paint(style, line))
 }
 

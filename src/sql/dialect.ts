@@ -203,6 +203,6 @@ export interface Dialect extends Quoting {
   /** A number in [0, 1) from a text, equal in every dialect: the first 13 hex digits of its SHA-256 over 16^13. */
   unitInterval(value: Sql): Sql
 
-  /** Table options for state tables that are looked up by key; empty where nothing helps. */
+  /** What stands behind the columns of a table that is looked up by these; empty where nothing helps. */
   clusterBy(columns: readonly string[]): Sql
 }

@@ -38,7 +38,11 @@ function sharedCreation({ dialect, project }: Context, sync: Renamed, tables: Le
     named('create ledger schema', 'what destinations acknowledged', dialect.createSchema(tables.schema)),
     creating(dialect, 'meta', 'the version of the state', { table: tables.meta, columns: META_COLUMNS }),
     creating(dialect, 'sync', 'one row a sync: its lease', { table: tables.sync, columns: SYNC_COLUMNS }),
-    creating(dialect, 'run_event', 'what each run did', { table: tables.event, columns: EVENT_COLUMNS }),
+    creating(dialect, 'run_event', 'what each run did', {
+      table: tables.event,
+      columns: EVENT_COLUMNS,
+      by: ['sync_id'],
+    }),
     named(
       'begin state',
       'written once',
@@ -98,7 +102,7 @@ function ownCreation({ dialect }: Context, tables: LedgerTables): readonly State
   const reason = 'what was about to be sent, and what became of it'
   return [
     createSnapshot(dialect, tables),
-    creating(dialect, 'ack', reason, { table: tables.ack, columns: ACK_COLUMNS }),
+    creating(dialect, 'ack', reason, { table: tables.ack, columns: ACK_COLUMNS, by: ['fence', 'kind'] }),
   ]
 }
 
@@ -106,9 +110,19 @@ function creating(
   dialect: Dialect,
   name: string,
   reason: string,
-  { table, columns }: { readonly table: Table; readonly columns: Parameters<typeof columnList>[0] },
+  {
+    table,
+    columns,
+    by = [],
+  }: {
+    readonly table: Table
+    readonly columns: Parameters<typeof columnList>[0]
+    /** By which columns rows are looked up, where they are many. */
+    readonly by?: readonly string[]
+  },
 ): Statement {
-  return named(`create ${name}`, reason, dialect.createEmptyTable(table, columnList(columns), true))
+  const order = by.length === 0 ? sql`` : dialect.clusterBy(by)
+  return named(`create ${name}`, reason, sql`${dialect.createEmptyTable(table, columnList(columns), true)}${order}`)
 }
 
 /** What runs did under the former name is theirs of the new one. Changes nothing before a claim, or a second time. */
@@ -136,6 +150,6 @@ function renaming(sync: Renamed, tables: LedgerTables): readonly Statement[] {
 
 /** Makes the table of what a destination holds, where it is missing. */
 export function createSnapshot(dialect: Dialect, { snapshot }: Pick<LedgerTables, 'snapshot'>): Statement {
-  const columns = columnList(SNAPSHOT_COLUMNS)
-  return named('create snapshot', 'what the destination holds', dialect.createEmptyTable(snapshot, columns, true))
+  const wanted = { table: snapshot, columns: SNAPSHOT_COLUMNS, by: ['key_hash'] }
+  return creating(dialect, 'snapshot', 'what the destination holds', wanted)
 }

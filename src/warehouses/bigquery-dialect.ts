@@ -112,7 +112,8 @@ export const bigqueryDialect: Dialect = {
     // 16^13 = 2^52: the quotient is exact in a float64.
     sql`(cast('0x' || left(to_hex(sha256(${value})), 13) as int64) / 4503599627370496)`,
 
-  clusterBy: (columns) => sql`cluster by ${join(columns.slice(0, MOST_CLUSTERED).map(id))}`,
+  clusterBy: (columns) => sql`
+    cluster by ${join(columns.slice(0, MOST_CLUSTERED).map(id))}`,
 }
 
 const MOST_CLUSTERED = 4

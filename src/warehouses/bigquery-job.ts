@@ -59,10 +59,16 @@ export class Jobs {
   readonly #client: BigQuery
   readonly #settings: JobSettings
   readonly #running = new Set<string>()
+  #bytesRead = 0
 
   constructor(client: BigQuery, settings: JobSettings) {
     this.#client = client
     this.#settings = settings
+  }
+
+  /** By all queries that have ended; what a query finds in the cache it does not read. */
+  get bytesRead(): number {
+    return this.#bytesRead
   }
 
   /** One request of the REST API, below the project. Throws what the client throws. */
@@ -211,7 +217,9 @@ export class Jobs {
     for (;;) {
       const qs = { maxResults: rows, timeoutMs: 10_000, 'formatOptions.useInt64Timestamp': true }
       const answer = await this.ask('GET', `/queries/${id}`, { qs })
-      if (answer.jobComplete === true) return resultsOf(answer)
+      if (answer.jobComplete !== true) continue
+      this.#bytesRead += Number(answer.totalBytesProcessed ?? 0)
+      return resultsOf(answer)
     }
   }
 

@@ -124,6 +124,11 @@ export class BigquerySession implements Session {
     else await this.#again(true, () => this.#asked(name, '', () => this.#jobs.load(target, lines.join('\n'), name)))
   }
 
+  bytesRead(): number {
+    return this.#jobs.bytesRead
+  }
+
+  /** What a statement would read, in bytes, without running it. */
   async cost(query: Bound): Promise<{ bytes: number }> {
     const [statement] = printed(query, this.dialect)
     if (statement === undefined) return { bytes: 0 }

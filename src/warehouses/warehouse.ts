@@ -96,8 +96,8 @@ export interface Session {
   read(table: Table, columns: readonly string[], page: number, orderBy?: string, tokens?: Tokens): AsyncIterable<Page>
   /** Appends rows to an existing table, columns in the table's order. All of the page or nothing. */
   append(table: Table, rows: Page, tokens?: Tokens): Promise<void>
-  /** What a statement would read, in bytes, without running it; where the warehouse bills for them. */
-  cost?(query: Bound): Promise<{ bytes: number }>
+  /** How many bytes all statements so far have read; where the warehouse bills for them. */
+  bytesRead?(): number
   /** For `cdp doctor`. */
   about?(): Promise<About>
   /**

@@ -19,6 +19,8 @@ export interface Done {
 export interface Ran {
   readonly line: number
   readonly done: Done | Refusal
+  /** What the statement read. */
+  readonly bytes: number
 }
 
 /** What a query job is asked. */
@@ -69,18 +71,18 @@ export class Engine {
       let inTransaction = false
       for (const [at, parsed] of statements.entries()) {
         const checked = check(parsed.nodes, { given: this.given, location, inTransaction })
-        await this.#spend(connection, checked, query, limits)
+        const bytes = await this.#spend(connection, checked, query, limits)
         const text = textOf(query.query, statements, at)
         await this.#analyse(connection, text, checked.tables, query.queryParameters ?? [])
         const done = await this.#execute(connection, parsed, checked, query.queryParameters ?? [])
         if (checked.statementType === 'BEGIN_TRANSACTION') inTransaction = true
         if (/^(COMMIT|ROLLBACK)_TRANSACTION$/.test(checked.statementType)) inTransaction = false
-        ran.push({ line: parsed.line, done })
+        ran.push({ line: parsed.line, done, bytes })
       }
       if (statements.length === 0) throw new Refusal(400, 'invalidQuery', 'Syntax error: Unexpected end of statement')
     } catch (error) {
       const line = parseLine(query.query, ran.length)
-      ran.push({ line, done: refusalOf(error, this.given) })
+      ran.push({ line, done: refusalOf(error, this.given), bytes: 0 })
     } finally {
       // What is not committed is rolled back.
       await connection.run('rollback').catch(() => undefined)
@@ -233,7 +235,7 @@ export class Engine {
     refuseColumns(await columnsOf(connection, translate(query, this.given.project), parameters))
   }
 
-  async #spend(connection: DuckDBConnection, checked: Checked, query: Query, limits: Limits): Promise<void> {
+  async #spend(connection: DuckDBConnection, checked: Checked, query: Query, limits: Limits): Promise<number> {
     const bytes = await this.#bytes(connection, checked)
     const most = query.maximumBytesBilled
     if (most !== undefined && bytes > Number(most))
@@ -245,6 +247,7 @@ export class Engine {
     const takes = checked.tables.reduce((sum, one) => sum + (this.given.slow.get(one) ?? 0), 0)
     if (limits.jobTimeoutMs !== undefined && takes > Number(limits.jobTimeoutMs))
       throw new Refusal(400, 'timeout', `Job timed out after ${Number(limits.jobTimeoutMs) / 1_000} seconds`)
+    return bytes
   }
 
   /** At least 10 MB of each table, as they are billed. */

@@ -118,6 +118,7 @@ export class JobStore {
       job.stop = end
     })
     const last = ran.at(-1)
+    job.bytes = ran.reduce((sum, { bytes }) => sum + bytes, 0)
     if (ran.length > 1 || /^\s*begin\b/i.test(query.query)) this.#addChildren(job, ran)
     const failed = last?.done instanceof Refusal ? last.done : undefined
     const refusal =
@@ -130,11 +131,11 @@ export class JobStore {
   }
 
   #addChildren(parent: Job, ran: readonly Ran[]): void {
-    for (const [at, { line, done }] of ran.entries()) {
+    for (const [at, { line, done, bytes }] of ran.entries()) {
       const id = `script_job_${parent.id}_${at}`
       const child: Job = {
         ...{ id, parent: parent.id, line, location: parent.location, configuration: {}, state: 'DONE', outcome: done },
-        ...{ bytes: 0, stop: () => undefined, done: Promise.resolve() },
+        ...{ bytes, stop: () => undefined, done: Promise.resolve() },
       }
       this.#jobs.set(id, child)
     }

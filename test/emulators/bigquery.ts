@@ -27,7 +27,7 @@ export interface BigqueryEmulator {
   /** Names of the tables and views of a dataset. */
   tables(dataset: string): Promise<readonly string[]>
   /** The jobs that ran, without the statements of scripts. */
-  jobs(): readonly { readonly configuration: Configuration }[]
+  jobs(): readonly { readonly configuration: Configuration; readonly bytes: number }[]
   close(): Promise<void>
 }
 
@@ -233,6 +233,7 @@ async function results({ jobs }: Service, [, id = '']: readonly string[], { quer
     body: {
       ...{ kind: 'bigquery#getQueryResultsResponse', jobReference: jobs.reference(job), jobComplete: true },
       ...{ schema: { fields: outcome?.fields ?? [] }, totalRows: String(all.length), rows },
+      totalBytesProcessed: String(job.bytes),
       ...(next < all.length && { pageToken: String(next) }),
     },
   }

@@ -3,6 +3,7 @@ import type { Context } from '../../src/compile/context.ts'
 import type { Connector } from '../../src/connectors/connector.ts'
 import { print, type Statement, type Tokens, type Values } from '../../src/sql/sql.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
+import { BigquerySession } from '../../src/warehouses/bigquery-session.ts'
 import { pieces } from '../../src/warehouses/pieces.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
 import type { Place } from './engines.ts'
@@ -52,7 +53,7 @@ export async function expectStands(engine: Place, { files, tables, statements, p
 /** Has the warehouse plan a statement; undefined for what is no query there. */
 function planOf(session: Session, statement: Statement): Promise<unknown> | undefined {
   // A dry run where no statement explains another.
-  if (session.cost) return session.cost({ statement, values: blanks(statement), tokens: TOKENS })
+  if (session instanceof BigquerySession) return session.cost({ statement, values: blanks(statement), tokens: TOKENS })
   const text = print(statement.sql, { ...session.dialect, parameter: () => 'null' }, TOKENS).replace(MADE, '')
   if (!/^\s*(with|select|insert|update|delete|merge)\b/.test(text)) return undefined
   return session.first(written(`explain ${text}`))

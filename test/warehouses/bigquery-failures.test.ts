@@ -69,7 +69,11 @@ describe('a build that cannot go on tells which statement, what the service said
       fix: expect.stringContaining('BigQuery Data Viewer'),
     })
     shop.emulator.given.denied.clear()
-    expect((await shop.run()).report).toMatchObject({ status: 'ok', errors: [] })
+    const read = () => shop.emulator.jobs().reduce((sum, { bytes }) => sum + bytes, 0)
+    const before = read()
+    const { report } = await shop.run()
+    expect(report).toMatchObject({ status: 'ok', errors: [], bytes_read: read() - before })
+    expect(report.bytes_read).toBeGreaterThan(1_000_000)
     // Of a project that was published before, nothing is taken back.
     shop.emulator.given.denied.add('raw.people')
     expect(await failing(shop)).toMatchObject({ message: expect.stringContaining('raw.people') })

@@ -85,6 +85,19 @@ describe('the summary of a run', () => {
     expect(page).toContain('  offers: 1,040 in ten, 40 in twenty\n')
   })
 
+  test('says what the warehouse read, where it bills for that', () => {
+    const line = (bytes?: number) =>
+      printed(report(bytes === undefined ? {} : { bytes_read: bytes }))
+        .split('\n')
+        .find((one) => one.startsWith('Done.'))
+    expect(line()).not.toContain('read')
+    expect(
+      [0, 999, 1_400_000, 31_457_280_000, 2_500_000_000_000].map(
+        (bytes) => /, ([^,]+) read, run /.exec(line(bytes) ?? '')?.[1],
+      ),
+    ).toEqual(['0 B', '999 B', '1.4 MB', '31.5 GB', '2.5 TB'])
+  })
+
   test('says it all at a glance', () => {
     expect(printed(report())).toBe(`People
   customer: 5,012 profiles from 14,233 identifiers in 4 rounds
