@@ -56,12 +56,14 @@ async function lookAtItself(session: Session): Promise<readonly Looked[]> {
   if (about === undefined) return [{ look: 'connection', found: undefined, diagnostics: [] }]
   const { place, version, lowest, extensions } = about
   const told = (look: WarehouseLook, found: string): Looked => ({ look, found, diagnostics: [] })
-  // Whoever is older was refused when it was connected to.
-  const first = [
+  return [
     told('connection', place),
-    told('version', lowest === undefined ? version : `${version}; at least ${lowest}`),
+    // Whoever is older was refused when it was connected to.
+    ...(version === undefined
+      ? []
+      : [told('version', lowest === undefined ? version : `${version}; at least ${lowest}`)]),
+    ...(extensions === undefined ? [] : [told('extensions', extensions.join(', ') || 'none')]),
   ]
-  return extensions === undefined ? first : [...first, told('extensions', extensions.join(', ') || 'none')]
 }
 
 /** Seconds by which the clocks may differ unsaid. */
@@ -92,9 +94,9 @@ async function reading(project: Project, session: Session): Promise<Found> {
   const diagnostics: Diagnostic[] = []
   let read = 0
   for (const source of sources) {
-    const query = await sampled(project, session, source)
-    if (query === undefined) continue
     try {
+      const query = await sampled(project, session, source)
+      if (query === undefined) continue
       await session.first({ statement: { name: `read of ${source.name}`, reason: 'may it be read?', sql: query } })
       read++
     } catch (thrown) {
@@ -134,19 +136,25 @@ async function writing(project: Project, request: Request, session: Session): Pr
   const { models, state } = project.schemas
   const schemas = [...new Set([models, state, ledgerSchema(project, request)])]
   const diagnostics: Diagnostic[] = []
+  const found: string[] = []
   for (const schema of schemas)
     try {
-      await session.tryCreate?.(schema)
+      const came = await session.tryCreate?.(schema)
+      found.push(came === 'absent' ? `${schema} (missing: the first run makes it)` : schema)
     } catch (thrown) {
+      found.push(schema)
       diagnostics.push(refused(thrown, `Nothing can be made in the schema "${schema}"`))
     }
-  return { found: schemas.join(', '), diagnostics }
+  return { found: found.join(', '), diagnostics }
 }
 
 /** What could not be done, with the words of the warehouse. */
 function refused(thrown: unknown, what: string, at?: At): Diagnostic {
   const { diagnostics, cause, message } = asFailure(thrown)
   const [{ code, fix } = problem('bug/unexpected', message)] = diagnostics
-  const words = (cause instanceof Error ? cause.message : message).trim().replace(/[\s.]*$/, '.')
+  const words = (cause instanceof Error ? cause.message : message)
+    .trim()
+    .replace(/\s+/g, ' ')
+    .replace(/[\s.]*$/, '.')
   return problem(code, `${what}: ${words}`, at, fix)
 }

@@ -85,12 +85,16 @@ export class Jobs {
   async table({ projectId, datasetId, tableId }: TableName): Promise<Message | undefined> {
     const inProject = `/datasets/${encodeURIComponent(datasetId)}/tables/${encodeURIComponent(tableId)}`
     const elsewhere = `${this.#client.baseUrl}/projects/${encodeURIComponent(projectId ?? '')}`
-    try {
-      return await this.ask('GET', projectId === undefined ? inProject : `${elsewhere}${inProject}`)
-    } catch (error) {
-      if (statusOf(error) === 404) return undefined
-      throw error
-    }
+    return this.#found(projectId === undefined ? inProject : `${elsewhere}${inProject}`)
+  }
+
+  /** The project that pays. */
+  get project(): string {
+    return this.#client.projectId
+  }
+
+  async hasDataset(name: string): Promise<boolean> {
+    return (await this.#found(`/datasets/${encodeURIComponent(name)}`)) !== undefined
   }
 
   /** What a query would do, without running it. */
@@ -170,6 +174,15 @@ export class Jobs {
   async cancel(): Promise<void> {
     const ends = [...this.#running].map((id) => this.ask('POST', `/jobs/${id}/cancel`))
     await Promise.allSettled(ends)
+  }
+
+  async #found(uri: string): Promise<Message | undefined> {
+    try {
+      return await this.ask('GET', uri)
+    } catch (error) {
+      if (statusOf(error) === 404) return undefined
+      throw error
+    }
   }
 
   #located(): Message {

@@ -23,7 +23,8 @@ import { askBatch, batchesOf, fits, isWhole, type Piece, parametersOf, piecesOf,
 import { type Printed, printed, refuseSeveral, unbound } from './bigquery-statement.ts'
 import { typeName, valueType } from './bigquery-values.ts'
 import { StatementError } from './statement-error.ts'
-import type { Cell, Page, Row, Session } from './warehouse.ts'
+import { tryAndDrop } from './try-and-drop.ts'
+import type { About, Cell, Page, Row, Session } from './warehouse.ts'
 
 /** How long to wait before another attempt. */
 export type Pause = (attempt: number) => Promise<unknown>
@@ -137,6 +138,18 @@ export class BigquerySession implements Session {
       this.#jobs.dry({ query: text, ...parametersOf([{ parameters }]) }),
     )
     return { bytes: Number(statistics?.totalBytesProcessed ?? statistics?.query?.totalBytesProcessed ?? 0) }
+  }
+
+  async about(): Promise<About> {
+    const statement = { name: 'about', reason: 'who is asked', sql: sql`select session_user() as who` }
+    const row = await this.first({ statement })
+    return { version: undefined, lowest: undefined, place: `${row?.who ?? 'somebody'} on ${this.#jobs.project}` }
+  }
+
+  async tryCreate(schema: string): Promise<'tried' | 'absent'> {
+    if (!(await this.#asked('look for a dataset', '', () => this.#jobs.hasDataset(schema)))) return 'absent'
+    await tryAndDrop({ dialect: this.dialect, script: (statements) => this.script(statements) }, schema)
+    return 'tried'
   }
 
   async close(): Promise<void> {

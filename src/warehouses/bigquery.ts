@@ -67,7 +67,7 @@ export const bigquery: Warehouse<BigqueryOptions> & {
 async function open(given: BigqueryOptions, { directory }: Access): Promise<BigQuery> {
   const driver = await import('@google-cloud/bigquery').catch((error: unknown) => {
     throw failure(
-      'warehouse',
+      'project',
       'warehouse/connection',
       'The client of BigQuery, "@google-cloud/bigquery", is not installed.',
       'Run: npm install @google-cloud/bigquery@8',

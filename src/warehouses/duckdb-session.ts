@@ -103,8 +103,9 @@ export class DuckdbSession implements Session {
     return await this.#with(aboutInstance)
   }
 
-  async tryCreate(schema: string): Promise<void> {
+  async tryCreate(schema: string): Promise<'tried'> {
     await this.#with((connection) => tryCreate(connection, schema))
+    return 'tried'
   }
 
   async close(): Promise<void> {

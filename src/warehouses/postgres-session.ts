@@ -154,8 +154,9 @@ export class PostgresSession implements Session {
     return await this.#with(aboutServer)
   }
 
-  async tryCreate(schema: string): Promise<void> {
+  async tryCreate(schema: string): Promise<'tried'> {
     await this.#with((connection) => tryCreate(connection, schema))
+    return 'tried'
   }
 
   async close(): Promise<void> {

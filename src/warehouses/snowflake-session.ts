@@ -11,7 +11,8 @@ import { knownName } from './snowflake-names.ts'
 import { isDefinition, type Printed, printed, tableMadeBy, unbound } from './snowflake-statement.ts'
 import { instantText } from './snowflake-values.ts'
 import { StatementError } from './statement-error.ts'
-import type { Cell, Page, Row, Session } from './warehouse.ts'
+import { tryAndDrop } from './try-and-drop.ts'
+import type { About, Cell, Page, Row, Session } from './warehouse.ts'
 
 /** Snowflake behind the `Session` interface. Each call has a session of the service to itself while it runs. */
 export class SnowflakeSession implements Session {
@@ -107,6 +108,19 @@ export class SnowflakeSession implements Session {
     })
   }
 
+  async about(): Promise<About> {
+    const text = 'select current_version(), current_user(), current_role(), current_database()'
+    const row = await this.#with((line) => firstRow(line, { name: 'about', text, values: [] }))
+    const [version, user, role, database] = Object.values(row ?? {})
+    return { version: version ?? undefined, lowest: undefined, place: `${user} as ${role} on ${database}` }
+  }
+
+  async tryCreate(schema: string): Promise<'tried' | 'absent'> {
+    if (!(await this.#hasSchema(schema))) return 'absent'
+    await tryAndDrop({ dialect: this.dialect, script: (statements) => this.script(statements) }, schema)
+    return 'tried'
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -131,6 +145,17 @@ export class SnowflakeSession implements Session {
       return field && valueType(field) === 'timestamp' ? print(instantText(id(column)), this.dialect) : quote(column)
     })
     return await line.run(query(items))
+  }
+
+  async #hasSchema(schema: string): Promise<boolean> {
+    const text = `describe schema ${print(id(schema), this.dialect)}`
+    try {
+      await this.#with((line) => line.run({ name: 'look for a schema', text, values: [] }))
+      return true
+    } catch (error) {
+      if (isMissing(error)) return false
+      throw error
+    }
   }
 
   async #fieldsOf(line: Line, table: Table, tokens?: Tokens): Promise<readonly Field[]> {

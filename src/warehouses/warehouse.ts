@@ -57,8 +57,8 @@ export interface GrantsWanted<O> {
 
 /** What a warehouse tells of itself. */
 export interface About {
-  /** `18.4`. */
-  readonly version: string
+  /** `18.4`; undefined where the service has none that anybody could choose. */
+  readonly version: string | undefined
   /** The lowest version that this tool works with: `15`; undefined where it brings its own, or there are none. */
   readonly lowest: string | undefined
   /** As whom, and on what: `cdp on analytics`. */
@@ -101,10 +101,11 @@ export interface Session {
   /** For `cdp doctor`. */
   about?(): Promise<About>
   /**
-   * Makes a schema (where there is none), a table, a row and a view in it, and takes it all back: nobody ever sees any of
-   * it. Throws what a statement throws. Undefined where the warehouse cannot take such things back.
+   * Makes a schema (where there is none), a table, a row and a view in it, and takes it all back. Where that cannot be one
+   * transaction, table and view are there for a moment, and a schema that is missing is not made: absent. Throws what a
+   * statement throws.
    */
-  tryCreate?(schema: string): Promise<void>
+  tryCreate?(schema: string): Promise<'tried' | 'absent'>
   close(): Promise<void>
 }
 

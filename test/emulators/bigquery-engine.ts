@@ -120,6 +120,16 @@ export class Engine {
     }
   }
 
+  async hasDataset(name: string): Promise<boolean> {
+    const connection = await this.#connect()
+    try {
+      const text = 'select 1 from duckdb_schemas() where schema_name = $1 and database_name = current_database()'
+      return (await connection.runAndReadAll(text, [name])).currentRowCount > 0
+    } finally {
+      connection.closeSync()
+    }
+  }
+
   /** A table or view as `tables.get` shows it; undefined where there is none. */
   async table(
     dataset: string,

@@ -3,6 +3,7 @@
  * left to run; every branch must bind for every type, hence the texts.
  */
 export const PRELUDE = `
+create or replace macro session_user() as 'cdp@shop-test.example';
 create or replace macro bq_float(x) as list_transform([x], lambda f: case
   when isnan(f) then 'nan' when isinf(f) then if(f > 0, 'inf', '-inf')
   when try_cast(printf('%.15g', f) as double) = f then printf('%.15g', f) else printf('%.17g', f) end)[1];

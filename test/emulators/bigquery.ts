@@ -105,6 +105,7 @@ const ROUTES: readonly (readonly [method: string, path: RegExp, route: Route])[]
   ['POST', /^\/projects\/([^/]+)\/jobs\/([^/]+)\/cancel$/, cancel],
   ['GET', /^\/projects\/([^/]+)\/queries\/([^/]+)$/, results],
   ['GET', /^\/projects\/([^/]+)\/datasets\/([^/]+)\/tables\/([^/]+)$/, table],
+  ['GET', /^\/projects\/([^/]+)\/datasets\/([^/]+)$/, dataset],
   ['POST', /^\/upload\/bigquery\/v2\/projects\/([^/]+)\/jobs$/, upload],
   ['PUT', /^\/upload\/bigquery\/v2\/projects\/([^/]+)\/jobs$/, resume],
 ]
@@ -237,6 +238,12 @@ async function results({ jobs }: Service, [, id = '']: readonly string[], { quer
       ...(next < all.length && { pageToken: String(next) }),
     },
   }
+}
+
+async function dataset({ engine, given }: Service, [, name = '']: readonly string[]): Promise<Reply> {
+  if (!(await engine.hasDataset(name)))
+    throw new Refusal(404, 'notFound', `Not found: Dataset ${given.project}:${name}`)
+  return { body: { kind: 'bigquery#dataset', datasetReference: { projectId: given.project, datasetId: name } } }
 }
 
 async function table({ engine, given }: Service, [, dataset = '', name = '']: readonly string[]): Promise<Reply> {

@@ -214,6 +214,8 @@ export class EmulatedSession {
     return translated(sql)
       .replace(/\bCURRENT_DATABASE\(\)/gi, database === undefined ? 'cast(null as varchar)' : `'${database}'`)
       .replace(/\bCURRENT_ROLE\(\)/gi, `'${this.role}'`)
+      .replace(/\bCURRENT_USER(\(\)|\b)/gi, `'${this.user}'`)
+      .replace(/\b(CURRENT_)?VERSION\(\)/gi, "'9.36.0'")
   }
 
   /** Rows with every character: DuckDB's driver takes a leading byte order mark off a text. */

@@ -1,18 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { openEnvironment } from '../../src/commands/world.ts'
 import { grants } from '../../src/doctor/grants.ts'
-import { lookAtWarehouse } from '../../src/doctor/warehouse.ts'
-import type { Environment, Request } from '../../src/environment.ts'
-import { read } from '../../src/stages.ts'
 import type { PostgresOptions } from '../../src/warehouses/postgres.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import type { Clock } from '../../src/world.ts'
 import { emptyFolder } from '../support/cli.ts'
+import { visit } from '../support/doctor.ts'
 import { connectTo } from '../support/postgres.ts'
 import { sharedPostgres } from '../support/shared-postgres.ts'
-import { runInSandbox, SANDBOX } from '../support/small-shop.ts'
+import { runInSandbox } from '../support/small-shop.ts'
 import { written } from '../support/written.ts'
 
 /** A project over two tables of a Postgres, whose owner made them; `role` is who the project connects as. */
@@ -53,17 +49,6 @@ segments:
 `,
   )
   return { database, owner, role, directory }
-}
-
-/** What the doctor finds, and the same with a clock of this machine that is so many seconds ahead. */
-async function visit(directory: string, ahead = 0) {
-  const { environment, close } = openEnvironment(() => undefined, new AbortController().signal)
-  onTestFinished(close)
-  const request: Request = { ...SANDBOX, sandbox: false, directory }
-  const { clock } = environment.world
-  const wall: Clock['wall'] = () => new Date(clock.wall().getTime() + ahead * 1000)
-  const here: Environment = { ...environment, world: { ...environment.world, clock: { ...clock, wall } } }
-  return { looks: await lookAtWarehouse(await read(request, here), request, here), request, environment: here }
 }
 
 async function script(directory: string, role: string): Promise<string> {
