@@ -87,8 +87,8 @@ describe('on Snowflake, emulated on DuckDB, the doctor', () => {
       expect.stringMatching(/^writing: Nothing can be made in the schema "_cdp": .*privileges/),
     ])
     const left = await owner.first(
-      written(`select count(*) as "n" from information_schema.tables where table_schema in ('CDP', '_CDP')`),
+      written(`select count(*) from information_schema.tables where table_schema in ('CDP', '_CDP')`),
     )
-    expect(left).toEqual({ n: '0' })
+    expect(Object.values(left ?? {})).toEqual(['0'])
   })
 })
