@@ -80,7 +80,7 @@ function privateKey(options: Partial<SnowflakeOptions>, { directory }: Surroundi
     throw mistake('Nothing proves who the user is.', 'Give `private_key_path:`; or `token:`, or `password:`.')
   const where = text === undefined ? `The private key "${path}"` : 'The private key'
   try {
-    const pem = text ?? readFileSync(resolve(directory, path ?? ''), 'utf8')
+    const pem = text ?? readFileSync(resolve(directory, (path ?? '').replace(/^~(?=\/)/, homedir())), 'utf8')
     return createPrivateKey({ key: pem, format: 'pem', ...(passphrase !== undefined && { passphrase }) })
   } catch (error) {
     const words = error instanceof Error ? error.message : String(error)
@@ -106,9 +106,16 @@ async function fromFile(name: string, { env }: Surroundings): Promise<Partial<Sn
   const found: Record<string, unknown> = {}
   for (const [key, value] of Object.entries(section)) {
     const known = NAMES.get(key)
-    if (known !== undefined) found[known] = known === 'authenticator' ? HOW.get(String(value).toUpperCase()) : value
+    if (known !== undefined) found[known] = known === 'authenticator' ? howOf(String(value), name) : value
   }
   return found
+}
+
+function howOf(said: string, name: string): How {
+  const how = HOW.get(said.toUpperCase())
+  if (how !== undefined) return how
+  const fix = `Known are ${[...HOW.keys()].join(', ')}; \`authenticator:\` beside \`connection:\` comes before the file.`
+  throw mistake(`The authenticator "${said}" of the connection "${name}" is not supported.`, fix)
 }
 
 async function sectionsOf(file: string): Promise<Readonly<Record<string, unknown>>> {
