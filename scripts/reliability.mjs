@@ -67,8 +67,8 @@ const PARTS = {
   },
   liveness: {
     title: 'Faults at 30 and 70 percent that end: two runs later all is right',
-    how: () => 'npx vitest run test/simulation/liveness.test.ts',
-    shares: () => [{ files: ['test/simulation/liveness.test.ts'], env: {} }],
+    how: () => 'SEEDS=60 npx vitest run test/simulation/liveness.test.ts',
+    shares: () => [{ files: ['test/simulation/liveness.test.ts'], env: { SEEDS: '60' } }],
   },
   processes: {
     title: 'Real processes over one sync on a real Postgres: overlapping starts, SIGSTOP past the lease, SIGKILL',

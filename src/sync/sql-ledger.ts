@@ -273,9 +273,9 @@ class SqlLedger implements Ledger {
   }
 
   async stands(kept: Kept): Promise<'ready' | 'sent' | 'gone'> {
-    const fence = number((await this.#read()).fence)
-    if (fence !== kept.fence) return 'sent'
-    for (const unsettled of await this.#unsettled(fence + 1)) if (await this.#hasPlan(unsettled)) return 'sent'
+    const { fence, settled_fence: settled } = await this.#read()
+    if (number(fence) !== kept.fence) return 'sent'
+    for (const unsettled of between(settled, kept.fence + 1)) if (await this.#hasPlan(unsettled)) return 'sent'
     const late = await this.#session.first({ statement: this.#statements.late })
     if ((late?.run_id ?? undefined) !== undefined) return 'sent'
     return (await this.#isKept(kept)) ? 'ready' : 'gone'
@@ -303,12 +303,12 @@ class SqlLedger implements Ledger {
     return await this.#unlessFenced(lease, undefined, async () => (await this.#session.first(query)) ?? {})
   }
 
-  /** A holder that was fenced finds no plan any more, as whoever took over has merged it: no failure of the warehouse. */
+  /** Whoever took over merges the plan and drops it: a fenced holder that finds none has met no failure of the warehouse. */
   async #unlessFenced<T, F>(lease: Lease, fenced: F, work: () => Promise<T>): Promise<T | F> {
     try {
       return await work()
     } catch (error) {
-      if (await this.#hasPlan(lease.fence)) throw error
+      if (await this.#isOurs(lease)) throw error
       return fenced
     }
   }
@@ -318,11 +318,6 @@ class SqlLedger implements Ledger {
     if ((await this.#session.columns(this.#kept, { b: this.#build })) === undefined) return false
     const row = await this.#session.first(this.#bound(this.#statements.digest, {}))
     return (row?.digest ?? '') === digest
-  }
-
-  /** Fences below one that nobody is known to have settled. */
-  async #unsettled(below: number): Promise<readonly number[]> {
-    return between((await this.#read()).settled_fence, below)
   }
 
   async #hasPlan(fence: number): Promise<boolean> {
@@ -380,17 +375,22 @@ class SqlLedger implements Ledger {
     return { statement, tokens, values: only(statement, { ...this.#always, sync: this.#name, ...values }) }
   }
 
+  /** Has nobody taken a lease since? */
+  async #isOurs({ fence }: Lease): Promise<boolean> {
+    return number((await this.#read()).fence) === fence
+  }
+
   /** Ends early for a holder that was fenced: whoever took over has merged the table and dropped it. */
   async *#table(table: Table, columns: readonly string[], lease: Lease): AsyncGenerator<Page> {
     try {
       yield* this.#session.read(table, columns, this.#page, 'seq', { f: lease.fence })
     } catch (error) {
-      if (number((await this.#read()).fence) === lease.fence) throw error
+      if (await this.#isOurs(lease)) throw error
     }
   }
 }
 
-/** Whole numbers between two. */
+/** Whole numbers between two: fences that nobody is known to have settled. */
 function between(below: Cell | undefined, above: number): readonly number[] {
   const from = number(below) + 1
   return Array.from({ length: Math.max(0, above - from) }, (_, at) => from + at)

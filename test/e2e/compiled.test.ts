@@ -180,6 +180,7 @@ function record(): { readonly environment: Pick<Environment, 'warehouses'>; read
         get: (target, name: keyof Session) => {
           if (name === 'script') return (all: readonly Bound[]) => target.script(all.map(listen))
           if (name === 'first') return (one: Bound) => target.first(listen(one))
+          if (name === 'ask') return (all: readonly Bound[], one: Bound) => target.ask(all.map(listen), listen(one))
           const member = target[name]
           return typeof member === 'function' ? member.bind(target) : member
         },

@@ -5,12 +5,13 @@ import type { Ledger, PlannedChange } from '../../src/sync/ledger.ts'
 import { ModelLedger } from '../../src/sync/model-ledger.ts'
 import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { modelWarehouse } from '../../src/sync/model-warehouse.ts'
+import { ALL } from '../support/all.ts'
 import { ENGINES } from '../support/engines.ts'
 import { Dice } from './random.ts'
 import { SqlPlace } from './sql-place.ts'
 
 const TIMING = { lease: 10_000, settlesWithin: 5_000 }
-const SEEDS = 12
+const SEEDS = ALL ? 12 : 6
 
 const SYNC: ModelSync = {
   name: 'list',

@@ -3,6 +3,7 @@ import { printStatement } from '../../src/compile/print.ts'
 import type { At } from '../../src/error.ts'
 import type { Condition, Expression } from '../../src/project/language.ts'
 import type { FieldValue, Sync } from '../../src/project/project.ts'
+import type { Bound } from '../../src/sql/sql.ts'
 import type { Ack, Lease, Ledger, PlannedChange } from '../../src/sync/ledger.ts'
 import type { ModelRow, ModelSync } from '../../src/sync/model-rows.ts'
 import { openLedger } from '../../src/sync/sql-ledger.ts'
@@ -328,6 +329,34 @@ describe.each(ENGINES)('on $title', (engine) => {
       await ledger.flush(claimed.lease, { acks, intent: outcomes.length })
       return claimed.lease
     }
+
+    test('that is cut off once its plan is gone has failed: nobody took over', async () => {
+      const lease = await told('r1', [person('a', { v: '1' })], ['written'])
+      const cutting = new Proxy(session, {
+        get: (target, name: keyof Session) => {
+          const member = target[name]
+          if (name !== 'script') return typeof member === 'function' ? member.bind(target) : member
+          return async ([merge, drop]: readonly Bound[]) => {
+            for (const one of [merge, drop]) if (one) await target.script([one])
+            throw new Error('cut off')
+          }
+        },
+      })
+      const ledger = openLedger({ ...place.of, ...TIMING, session: cutting, build: place.build })
+      await expect(ledger.merge(lease)).rejects.toThrow('cut off')
+      expect((await place.contents()).snapshot).toMatchObject([{ state: 'synced' }])
+    })
+
+    test('of a holder who was overtaken finds no plan any more, and changes nothing', async () => {
+      const lease = await told('r1', [person('a', { v: '1' })], ['written'])
+      const next = open()
+      const claimed = await next.claim({ runId: 'r2', holder: 'r2', dead: 'r1' })
+      if (claimed.kind === 'taken') throw new Error('the lease is taken')
+      expect(await next.recover(claimed.lease)).toBe(1)
+      const before = await place.contents()
+      expect(await open().merge(lease)).toBe(false)
+      expect(await place.contents()).toEqual(before)
+    })
 
     test('that is repeated changes nothing more, however late', async () => {
       const rows = ['a', 'b', 'c', 'd'].map((key) => person(key, { v: '1' }))

@@ -7,6 +7,7 @@ import { openAccount, openTarget } from '../../../src/project/secrets.ts'
 import { secretFiles } from '../../../src/project/variables.ts'
 import { mask, Secret } from '../../../src/secret.ts'
 import { MISTAKES } from '../../fixtures/mistakes.ts'
+import { ALL } from '../../support/all.ts'
 import { diagnose, diagnoseOnce, ENV, read } from '../../support/shop.ts'
 
 const noFiles = () => undefined
@@ -91,7 +92,9 @@ describe('a literal in a secret field', () => {
 })
 
 test('no mistake makes a secret visible', async () => {
-  for (const { files } of MISTAKES) expect(JSON.stringify(await diagnoseOnce(files))).not.toContain(ENV.POST_TOKEN)
+  // Everyday every fourth: all of them are told by mistakes.test.ts, where no secret is.
+  for (const { files } of MISTAKES.filter((_, at) => ALL || at % 4 === 0))
+    expect(JSON.stringify(await diagnoseOnce(files))).not.toContain(ENV.POST_TOKEN)
 })
 
 describe('an account', () => {

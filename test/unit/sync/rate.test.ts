@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { Breaker } from '../../../src/sync/breaker.ts'
 import { Concurrency } from '../../../src/sync/concurrency.ts'
 import { type Lesson, Pace } from '../../../src/sync/pace.ts'
+import { ALL } from '../../support/all.ts'
 import { Timeline } from '../../support/timeline.ts'
 import { LIMIT } from './harness.ts'
 
-const RUNS = { seed: 5, numRuns: 1_000 }
+const RUNS = { seed: 5, numRuns: ALL ? 1_000 : 300 }
 const stillWanted = async () => true
 const asTold = (lesson: Lesson) => lesson
 
