@@ -16,11 +16,11 @@ export default defineConfig({
       'test/support/build.ts',
       'test/support/run-folder.ts',
     ],
-    // For what hangs: a test may take several times as long beside three others.
+    // For what hangs: a test may take several times as long beside two others.
     testTimeout: 180_000,
     hookTimeout: 180_000,
-    // Two cores, and two files more for when others wait: for a process, a server, a lock.
-    maxWorkers: 4,
+    // Two cores, and a third file for when two wait: for a process, a server, a lock.
+    maxWorkers: 3,
     // Files of one worker share the modules that they load: to load them anew for each took a quarter of the time.
     isolate: false,
     sequence: { sequencer: LongestFirst },

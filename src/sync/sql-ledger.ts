@@ -126,7 +126,7 @@ class SqlLedger implements Ledger {
     for (const fence of between(found.settled_fence, lease.fence)) {
       await this.#run({ ...lease, fence }, [...dropScratch, ...this.#statements.dropSurvey])
       if (!(await this.#hasPlan(fence))) continue
-      await this.#run({ ...lease, fence }, [merge, dropPlan, dropWhole])
+      await this.#run({ ...lease, fence }, [merge, dropWhole, dropPlan])
       recovered += 1
     }
     return recovered + (await this.#confessions(lease, found.run_id ?? undefined))
@@ -224,7 +224,8 @@ class SqlLedger implements Ledger {
   async merge(lease: Lease): Promise<boolean> {
     const { merge, dropPlan, dropWhole } = this.#statements
     return await this.#unlessFenced(lease, false, async () => {
-      await this.#run(lease, [merge, dropPlan, dropWhole])
+      // The plan goes last: as long as it is there, nothing is known to be merged.
+      await this.#run(lease, [merge, dropWhole, dropPlan])
       return true
     })
   }
@@ -308,7 +309,7 @@ class SqlLedger implements Ledger {
     try {
       return await work()
     } catch (error) {
-      if (await this.#isOurs(lease)) throw error
+      if (await this.#hasPlan(lease.fence)) throw error
       return fenced
     }
   }
@@ -375,17 +376,12 @@ class SqlLedger implements Ledger {
     return { statement, tokens, values: only(statement, { ...this.#always, sync: this.#name, ...values }) }
   }
 
-  /** Has nobody taken a lease since? */
-  async #isOurs({ fence }: Lease): Promise<boolean> {
-    return number((await this.#read()).fence) === fence
-  }
-
   /** Ends early for a holder that was fenced: whoever took over has merged the table and dropped it. */
   async *#table(table: Table, columns: readonly string[], lease: Lease): AsyncGenerator<Page> {
     try {
       yield* this.#session.read(table, columns, this.#page, 'seq', { f: lease.fence })
     } catch (error) {
-      if (await this.#isOurs(lease)) throw error
+      if (number((await this.#read()).fence) === lease.fence) throw error
     }
   }
 }

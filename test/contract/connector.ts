@@ -16,7 +16,7 @@ export type It = (name: string, body: () => Promise<void>, timeout?: number) => 
 export function connectorContract<A, T>(subject: Subject<A, T>): void {
   const { connector, into, skip = [] } = subject
   const names = new Set<string>()
-  const it: It = (name, body, timeout = 60_000) => {
+  const it: It = (name, body, timeout = 180_000) => {
     names.add(name)
     const skipped = skip.find((one) => one.case === name)
     if (skipped) test.skip(`${name} (${skipped.why})`, body)

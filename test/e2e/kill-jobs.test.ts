@@ -95,7 +95,12 @@ const CASES: Readonly<Record<string, Case>> = {
     jobs: 1,
     rare: true,
   },
-  'a job of Salesforce is written down, and was never asked for': { vendor: 'Salesforce', point: merged, jobs: 0 },
+  'a job of Salesforce is written down, and was never asked for': {
+    vendor: 'Salesforce',
+    point: merged,
+    jobs: 0,
+    rare: true,
+  },
   'a job of Salesforce has ended, and its results were not read': {
     vendor: 'Salesforce',
     point: applied('^GET .*/successfulResults$'),

@@ -160,7 +160,7 @@ describe.each([...ENGINES, ...ANALYSED])('on $title each form is', (engine) => {
     const [first, second] = await Promise.all(tables.map(({ table }) => tableOf(session, table, ['name', ...names])))
     answers = first ?? []
     members = second ?? []
-  }, 60_000)
+  }, 300_000)
   afterAll(() => place.close())
 
   test.each(forms.map((form, index) => ({ ...form, index })))(

@@ -223,7 +223,7 @@ describe.each(ENGINES)('on $title', (engine) => {
           expect(await ask('select distinct sync_id from $.run_event')).toEqual(['readers'])
         }
       },
-      60_000,
+      300_000,
     )
   })
 

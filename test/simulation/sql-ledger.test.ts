@@ -330,7 +330,7 @@ describe.each(ENGINES)('on $title', (engine) => {
       return claimed.lease
     }
 
-    test('that is cut off once its plan is gone has failed: nobody took over', async () => {
+    test('that is cut off behind its first statements has failed: nobody took over', async () => {
       const lease = await told('r1', [person('a', { v: '1' })], ['written'])
       const cutting = new Proxy(session, {
         get: (target, name: keyof Session) => {
