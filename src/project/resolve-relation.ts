@@ -73,8 +73,8 @@ function fileOf(context: Resolving, written: Scalar): PlainRelation | undefined 
   if (dialect && dialect.files(written.text, format, new Map()) === undefined) {
     const message = `A warehouse of type "${dialect.type}" reads no files.`
     const fix = 'Load the file into a table and name it with `table:`.'
+    // The source is there for what asks about it: it is told here alone.
     context.problems.push(problem('project/not-supported', message, written.at(), fix))
-    return undefined
   }
   return { kind: 'file', path: written.text, format }
 }

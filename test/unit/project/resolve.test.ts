@@ -190,7 +190,10 @@ describe('sources', () => {
   test('a warehouse without files refuses them', async () => {
     const config =
       'name: x\nwarehouses: { far: { type: cloud, account: a, password: "${env:POST_TOKEN}" } }\nvars: { limit: 1 }\n'
-    const { diagnostics } = await read({ 'cdp.config.yaml': config, ...sources('  s: { file: a.csv }\n') })
+    // What asks about the source is not told of it once more.
+    const more =
+      '  s: { file: a.csv, key: id, at: at, category: event, identifiers: { email: email } }\nsegments:\n  lately: { where: { did: s, within: 3 days } }\n'
+    const { diagnostics } = await read({ 'cdp.config.yaml': config, ...sources(more) })
     expect(diagnostics).toMatchObject([{ code: 'project/not-supported', at: { line: 2, column: 14 } }])
   })
 
