@@ -248,8 +248,8 @@ function counted<Options>(warehouse: Warehouse<Options>, asked: Asked): Warehous
           const member = of[name]
           if (typeof member !== 'function') return member
           return (...given: unknown[]) => {
-            if (name === 'script') asked.statements += (given[0] as readonly unknown[]).length
-            if (name === 'first' || name === 'columns' || name === 'describe') asked.statements += 1
+            if (name === 'script' || name === 'ask') asked.statements += (given[0] as readonly unknown[]).length
+            if (name === 'ask' || name === 'first' || name === 'columns' || name === 'describe') asked.statements += 1
             if (name === 'read') asked.reads += 1
             if (name === 'append') asked.appends += 1
             return Reflect.apply(member, of, given)
