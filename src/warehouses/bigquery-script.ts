@@ -68,7 +68,8 @@ export async function runBatch(jobs: Jobs, batch: readonly Piece[]): Promise<rea
 }
 
 /**
- * Runs a batch, and a query behind it in the same job: what a script answers is what its last statement does
+ * Runs a batch, and a query behind it in the same job: what a script answers is the result of its last
+ * statement that is a query or changes something, which a commit is not
  * (https://docs.cloud.google.com/bigquery/docs/multi-statement-queries).
  */
 export async function askBatch(jobs: Jobs, batch: readonly Piece[], query: Piece): Promise<Results> {
@@ -78,7 +79,7 @@ export async function askBatch(jobs: Jobs, batch: readonly Piece[], query: Piece
 interface Ran {
   readonly id: string
   readonly results: Results
-  /** On which line of the script each statement of the batch begins. */
+  /** On which line of the script each statement begins. */
   readonly starts: readonly number[]
 }
 
@@ -91,10 +92,10 @@ async function runScript(jobs: Jobs, batch: readonly Piece[], query?: Piece): Pr
     lines.push(text, ';')
     return start
   }
-  const starts = batch.map(add)
-  if (isTransaction) lines.push('commit transaction;')
   const all = query === undefined ? batch : [...batch, query]
-  const lineOfAll = query === undefined ? starts : [...starts, add(query)]
+  const starts = all.map(add)
+  // Behind the query, so that one that fails leaves nothing behind that would be done twice.
+  if (isTransaction) lines.push('commit transaction;')
   const name = all.map((one) => one.name).join(', ')
   const text = lines.join('\n')
   const id = newId()
@@ -102,7 +103,7 @@ async function runScript(jobs: Jobs, batch: readonly Piece[], query?: Piece): Pr
     const { results } = await jobs.query({ query: text, ...parametersOf(all) }, name, 1, id)
     return { id, results, starts }
   } catch (error) {
-    const one = all[(await guiltyOf(jobs, id, lineOfAll)) ?? -1]
+    const one = all[(await guiltyOf(jobs, id, starts)) ?? -1]
     throw statementError(one?.name ?? name, one?.text ?? text, error)
   }
 }

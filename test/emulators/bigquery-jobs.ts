@@ -127,7 +127,9 @@ export class JobStore {
         : failed
     job.outcome =
       refusal ??
-      (ran.length > 1 ? { ...(last?.done as Done), statementType: 'SCRIPT', affected: undefined } : last?.done)
+      (ran.length > 1
+        ? { ...(answering(ran) ?? (last?.done as Done)), statementType: 'SCRIPT', affected: undefined }
+        : last?.done)
   }
 
   #addChildren(parent: Job, ran: readonly Ran[]): void {
@@ -150,4 +152,12 @@ export class JobStore {
       job.outcome = error instanceof Refusal ? error : new Refusal(400, 'invalid', String(error))
     }
   }
+}
+
+/** What a script answers: the result of its last statement that is no word of a transaction. */
+function answering(ran: readonly Ran[]): Done | undefined {
+  const all = ran.flatMap(({ done }) =>
+    done instanceof Refusal || /_TRANSACTION$/.test(done.statementType) ? [] : [done],
+  )
+  return all.at(-1)
 }

@@ -135,6 +135,16 @@ describe('an answer that is lost', () => {
     expect(await session.first(written('select count(*) as n from `raw`.`few`'))).toEqual({ n: '2' })
   })
 
+  test('of what is asked behind a statement leaves nothing of it, so that it can be done again', async () => {
+    const { session } = await filled()
+    await session.script([written('create or replace table `raw`.`few` as select 1 as n')])
+    const insert = written('insert into `raw`.`few` (n) values (2)')
+    const count = written('select count(*) as n from `raw`.`few`')
+    await expect(session.ask([insert], written('select n from `raw`.`nowhere`'))).rejects.toThrow('nowhere')
+    expect(await session.first(count)).toEqual({ n: '1' })
+    expect(await session.ask([insert], count)).toEqual({ n: '2' })
+  })
+
   test('in the middle of a page ends the read with an error, or with all of its rows', async () => {
     const { emulator, session } = await filled()
     const seen: string[] = []
