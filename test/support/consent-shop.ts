@@ -4,10 +4,10 @@ import type { Context } from '../../src/compile/context.ts'
 import { suppressStatement } from '../../src/compile/suppression.ts'
 import { connectors } from '../../src/connectors/index.ts'
 import { readProject } from '../../src/project/read.ts'
-import { duckdb } from '../../src/warehouses/duckdb.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import type { Session } from '../../src/warehouses/warehouse.ts'
-import { smallShop, warehouseOf } from './small-shop.ts'
+import { type Ground, ON_DUCKDB } from './ground.ts'
+import { smallShop } from './small-shop.ts'
 
 /** What somebody said, as a row of `consents.csv`. */
 export interface Said {
@@ -81,11 +81,12 @@ export async function suppress(session: Session, directory: string, emails: read
 }
 
 /** The same between two runs. */
-export async function suppressNow(directory: string, emails: readonly string[]): Promise<void> {
-  const session = await duckdb.connect(duckdb.options.parse({ path: warehouseOf(directory) }), {
-    directory,
-    mode: 'write',
-  })
+export async function suppressNow(
+  directory: string,
+  emails: readonly string[],
+  ground: Ground = ON_DUCKDB,
+): Promise<void> {
+  const session = await ground.connect(directory)
   await suppress(session, directory, emails)
   await session.close()
 }

@@ -6,8 +6,8 @@ import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { tableSuffix } from '../../src/compile/ledger-tables.ts'
 import { ALL } from './all.ts'
 import { emptyFolder, repository } from './cli.ts'
-import { type Ground, ON_DUCKDB } from './ground.ts'
-import { expected, held, type Rows, runInSandbox } from './small-shop.ts'
+import { expectedOn, type Ground, ON_DUCKDB } from './ground.ts'
+import { held, type Rows, runInSandbox } from './small-shop.ts'
 
 // A run is killed at a counted point. What must hold, wherever that was: one more run brings every vendor to exactly
 // what the published views say, and the run after that sends nothing at all.
@@ -213,10 +213,6 @@ async function publishedBuilds(ground: Ground, directory: string): Promise<numbe
   const tables = await ground.ask(directory, `select 1 from information_schema.tables where table_name = 'published'`)
   if (tables.length === 0) return 0
   return (await ground.ask(directory, 'select build from "_cdp"."published"')).length
-}
-
-function expectedOn(ground: Ground, directory: string): Promise<Readonly<Record<string, Rows>>> {
-  return expected(directory, (query) => ground.ask(directory, query))
 }
 
 /** How many rows the snapshot of a sync has from the newest run. */

@@ -10,7 +10,7 @@ import { smallShop } from './small-shop.ts'
  * test unless `into` names another.
  */
 export async function shopOn(target: string, into?: string): Promise<string> {
-  const directory = await smallShop(into === undefined ? {} : { into })
+  const directory = await smallShop({ into })
   await change(join(directory, 'cdp.config.yaml'), /local: \{.*\}/g, `local: ${target}`)
   await change(join(directory, 'models/customer.yaml'), /file: data\/(\w+)\.csv/g, 'table: raw.$1')
   return directory

@@ -18,7 +18,9 @@ const FIXTURE = join(repository, 'test/fixtures/small-shop')
  * A copy of the small shop, in a folder that is gone after the test unless `into` names another. `from`: another copy,
  * with all that its runs have left.
  */
-export async function smallShop(places: { readonly from?: string; readonly into?: string } = {}): Promise<string> {
+export async function smallShop(
+  places: { readonly from?: string | undefined; readonly into?: string | undefined } = {},
+): Promise<string> {
   const into = places.into ?? (await folderOfTest())
   await cp(places.from ?? FIXTURE, into, { recursive: true })
   return into
@@ -30,11 +32,16 @@ export function filledShop(): (into?: string) => Promise<string> {
   beforeAll(async () => {
     filled = await madeOnce('small-shop', async (own) => {
       await smallShop({ into: own })
-      const { report } = await runInSandbox(own)
-      if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
+      await fillVendors(own)
     })
   })
-  return (into) => smallShop({ from: filled, ...(into !== undefined && { into }) })
+  return (into) => smallShop({ from: filled, into })
+}
+
+/** Runs a shop in the sandbox; throws where that did not end well. */
+export async function fillVendors(directory: string): Promise<void> {
+  const { report } = await runInSandbox(directory)
+  if (report.status !== 'ok') throw new Error(JSON.stringify(report.errors))
 }
 
 async function folderOfTest(): Promise<string> {

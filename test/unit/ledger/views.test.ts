@@ -1,15 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { retry } from '../../../src/mending.ts'
-import { emptyFolder } from '../../support/cli.ts'
-import { ON_DUCKDB, ON_POSTGRES } from '../../support/ground.ts'
+import { editOn, GROUNDS } from '../../support/ground.ts'
 import { mending } from '../../support/mending.ts'
-import { edit, runForReal, runInSandbox } from '../../support/small-shop.ts'
+import { runForReal, runInSandbox } from '../../support/small-shop.ts'
 
-describe.each([ON_DUCKDB, ON_POSTGRES])('on $title', (ground) => {
+describe.each(GROUNDS)('on $title', (ground) => {
   test('readers see what every sync did and holds, in the schema of the models, and what it refused', async () => {
-    const directory = await shop()
+    const directory = await ground.create()
     const select = ['sync:vips_to_file']
     const report = await runForReal(directory, { select })
     const [health, ...others] = await seen(directory, 'select * from cdp.sync_health')
@@ -41,9 +40,8 @@ describe.each([ON_DUCKDB, ON_POSTGRES])('on $title', (ground) => {
   })
 
   test('the sandbox has views of its own, where rows that are refused stand until they are due', async () => {
-    const directory = await shop()
-    await edit(directory, 'people', 'P005', { city: 'x'.repeat(300) })
-    await ground.refresh(directory)
+    const directory = await ground.create()
+    await editOn(ground, directory, 'people', 'P005', { city: 'x'.repeat(300) })
     const { report } = await runInSandbox(directory)
     const rejects = `
     select sync, key, status, is_compliance, code, failures, last_run_id, last_written_at
@@ -68,13 +66,6 @@ describe.each([ON_DUCKDB, ON_POSTGRES])('on $title', (ground) => {
     expect(await seen(directory, 'select distinct status from _cdp_sandbox.delivery_log')).toEqual([{ status: 'done' }])
     expect(await seen(directory, `select 1 from information_schema.views where table_name = 'rejects'`)).toHaveLength(1)
   })
-
-  async function shop(): Promise<string> {
-    const { directory, remove } = await emptyFolder()
-    onTestFinished(remove)
-    await ground.create(directory)
-    return directory
-  }
 
   const seen = (directory: string, query: string) => ground.ask(directory, query)
 })
