@@ -5,6 +5,7 @@ import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
+import { copyInto } from './postgres-copy.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { aboutServer, tryCreate } from './postgres-doctor.ts'
 import { reachOf, wordsOf } from './postgres-remedy.ts'
@@ -114,27 +115,11 @@ export class PostgresSession implements Session {
   async append(table: Table, rows: Page, tokens?: Tokens): Promise<void> {
     if (rows.rows === 0) return
     const name = `append to ${nameOf(table, tokens)}`
-    await this.#write(async (connection) => {
-      const columns = await rawColumns(connection, table, tokens)
-      if (columns.length !== rows.columns.length) {
-        const said = `${nameOf(table, tokens)} has ${columns.length} columns, the rows have ${rows.columns.length}`
-        throw new StatementError(name, '', new Error(said))
-      }
-      const values = columns.map(({ type }, at) => `cast(column${at + 1} as ${type})`)
-      for (let start = 0; start < rows.rows; start += CHUNK) {
-        const lists = rows.columns.map((column) => arrayText(column.slice(start, start + CHUNK)))
-        const unnested = lists.map((_, at) => `cast($${at + 1} as text[])`)
-        const names = lists.map((_, at) => `column${at + 1}`)
-        const text = [
-          `insert into ${print(from(table), this.dialect, tokens)}`,
-          `select ${values.join(', ')}`,
-          `from unnest(${unnested.join(', ')}) as given (${names.join(', ')})`,
-        ]
-        await run(connection, { name, text: text.join('\n'), values: lists })
-      }
-      if (this.#isNewToPlanner(nameOf(table, tokens), rows.rows))
-        await run(connection, { name, text: `analyze ${print(from(table), this.dialect, tokens)}`, values: [] })
-    })
+    const target = print(from(table), this.dialect, tokens)
+    await this.#again((connection) => copyInto(connection, name, target, rows))
+    // Apart: a copy that was done is not done again because of another who analyzes the table.
+    if (this.#isNewToPlanner(nameOf(table, tokens), rows.rows))
+      await this.#again((connection) => run(connection, { name, text: `analyze ${target}`, values: [] }))
   }
 
   /**
@@ -170,11 +155,16 @@ export class PostgresSession implements Session {
     await this.#pool.destroy()
   }
 
-  /** Does work in one transaction, all or nothing; again where it failed only because of another at the same time. */
-  async #write<T>(work: (connection: Client) => Promise<T>): Promise<T> {
+  /** Does work in one transaction, all or nothing. */
+  #write<T>(work: (connection: Client) => Promise<T>): Promise<T> {
+    return this.#again((connection) => transaction(connection, '', () => work(connection)))
+  }
+
+  /** Does work that leaves nothing behind when it fails; again where that was only because of another at the same time. */
+  async #again<T>(work: (connection: Client) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#with((connection) => transaction(connection, '', () => work(connection)))
+        return await this.#with(work)
       } catch (error) {
         if (attempt === ATTEMPTS || !isConflict(error)) throw error
       }
@@ -211,9 +201,6 @@ export class PostgresSession implements Session {
     if (this.#busy.delete(connection)) await this.#pool.client.releaseConnection(connection)
   }
 }
-
-/** Rows of one `insert`: a few megabytes at most. */
-const CHUNK = 10_000
 
 /** Rows that are fetched at once, if pages are smaller. */
 const SMALLEST_ANSWER = 1_000
@@ -272,12 +259,6 @@ function pageOf({ fields, rows: all }: Result, start: number, end: number): Page
   return { rows: rows.length, columns }
 }
 
-/** The text of an array of texts. */
-function arrayText(values: readonly (string | null)[]): string {
-  const items = values.map((value) => (value === null ? 'NULL' : `"${value.replaceAll(/["\\]/g, '\\$&')}"`))
-  return `{${items.join(',')}}`
-}
-
 function nameOf(table: Table, tokens?: Tokens): string {
   return `${table.schema}.${printName(table.name, tokens)}`
 }
@@ -294,8 +275,6 @@ async function columnsOf(
 
 interface RawColumn {
   readonly name: string
-  /** As it is written in a cast. */
-  readonly type: string
   /** Of the type beneath a domain. */
   readonly oid: number
   readonly category: string
@@ -305,7 +284,7 @@ async function rawColumns(connection: Client, table: Table, tokens?: Tokens): Pr
   const { rows } = await run(connection, {
     name: `columns of ${nameOf(table, tokens)}`,
     text: `
-      select a.attname, format_type(a.atttypid, a.atttypmod), coalesce(nullif(t.typbasetype, 0), t.oid), t.typcategory
+      select a.attname, coalesce(nullif(t.typbasetype, 0), t.oid), t.typcategory
       from pg_catalog.pg_attribute as a
       join pg_catalog.pg_class as c on c.oid = a.attrelid
       join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
@@ -317,9 +296,8 @@ async function rawColumns(connection: Client, table: Table, tokens?: Tokens): Pr
       order by a.attnum`,
     values: [table.schema, printName(table.name, tokens), table.database ?? ''],
   })
-  return rows.map(([name, type, oid, category]) => ({
+  return rows.map(([name, oid, category]) => ({
     name: name ?? '',
-    type: type ?? 'text',
     oid: Number(oid),
     category: category ?? '',
   }))

@@ -43,9 +43,14 @@ export async function run(connection: Client, { name, text, values }: Printed): 
       count: result.rowCount ?? 0,
     }
   } catch (error) {
-    const refusal = codeOf(error) === INSUFFICIENT_PRIVILEGE ? 'permission' : 'statement'
-    throw new StatementError(name, text, error, remedyOf(error), refusal)
+    throw failed(name, text, error)
   }
+}
+
+/** What is told of a statement that the server refused. */
+export function failed(name: string, text: string, error: unknown): StatementError {
+  const refusal = codeOf(error) === INSUFFICIENT_PRIVILEGE ? 'permission' : 'statement'
+  return new StatementError(name, text, error, remedyOf(error), refusal)
 }
 
 /**
