@@ -3,14 +3,15 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import type { Client } from 'pg'
 import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
-import { type Bound, from, id, join, print, printName, type Sql, sql, type Table, type Tokens } from '../sql/sql.ts'
+import { type Bound, from, print, printName, type Sql, type Table, type Tokens } from '../sql/sql.ts'
 import { builtIn, cellOf, ofCategory } from './postgres-cells.ts'
 import { copyInto } from './postgres-copy.ts'
 import { postgresDialect } from './postgres-dialect.ts'
 import { aboutServer, tryCreate } from './postgres-doctor.ts'
+import { numbersOf, type Reading, readHeld, readNumbered, readOpen } from './postgres-read.ts'
 import { reachOf, wordsOf } from './postgres-remedy.ts'
 import { isConflict, type Printed, printed, type Result, run, unbound } from './postgres-statement.ts'
-import { StatementError } from './statement-error.ts'
+import { type Transaction, transaction } from './postgres-transaction.ts'
 import type { About, Page, Row, Session } from './warehouse.ts'
 
 /** So few rows are joined row by row in no time. */
@@ -25,12 +26,15 @@ export class PostgresSession implements Session {
   readonly #reading: LimitFunction
   /** Rows that were appended by table, and how many of them its statistics are to know next. */
   readonly #appended = new Map<string, { rows: number; next: number }>()
+  /** Behind a pooler what sets up each transaction, as no connection is ours for longer; undefined where they are. */
+  readonly #settings: string | undefined
   #closed = false
 
   /** `connections`: how many the pool has at most. */
-  constructor(pool: Knex, connections: number) {
+  constructor(pool: Knex, connections: number, settings: string | undefined) {
     this.#pool = pool
     this.#reading = pLimit(Math.max(1, connections - 1))
+    this.#settings = settings
   }
 
   async columns(table: Table, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType> | undefined> {
@@ -75,40 +79,26 @@ export class PostgresSession implements Session {
   ): AsyncGenerator<Page> {
     const name = `read of ${nameOf(table, tokens)}`
     const statement = (query: Sql) => ({ name, text: print(query, this.dialect, tokens), values: [] })
+    const reading: Reading = { table, columns, page, orderBy, name, statement }
+    const transaction: Transaction = (how, work) => this.#transaction(how, work)
+    const numbers = this.#settings === undefined ? undefined : await numbersOf(reading, transaction)
+    if (numbers !== undefined) yield* readNumbered(reading, numbers, transaction)
+    else yield* this.#readByCursor(reading)
+  }
+
+  async *#readByCursor(reading: Reading): AsyncGenerator<Page> {
     const leave = await entered(this.#reading)
     const connection = await this.#connect().catch((error: unknown) => {
       leave()
       throw error
     })
     try {
-      // Small pages are cut out of larger answers: a round trip costs more than rows.
-      const perAnswer = page * Math.max(1, Math.floor(SMALLEST_ANSWER / page))
-      const rowsLeft = statement(sql`fetch forward ${perAnswer} from pages`)
-      // The cursor outlives its transaction with a copy of the rows: however slowly they are read, and even if the
-      // reader is frozen, no lock keeps others from dropping the table.
-      const total = await transaction(connection, 'isolation level repeatable read read only', async () => {
-        const counted = await run(connection, statement(sql`select count(*) from ${from(table)}`))
-        await run(
-          connection,
-          statement(sql`
-            declare pages no scroll cursor with hold for
-            select ${join(columns.map(id))}
-            from ${from(table)}${orderBy === undefined ? sql`` : sql` order by ${id(orderBy)}`}`),
-        )
-        return Number(counted.rows[0]?.[0])
-      })
-      let rows = 0
-      while (rows < total) {
-        const result = await run(connection, rowsLeft)
-        if (result.rows.length === 0) break
-        rows += result.rows.length
-        for (let start = 0; start < result.rows.length; start += page) yield pageOf(result, start, start + page)
-      }
-      if (rows !== total)
-        throw new StatementError(name, '', new Error(`the result was cut short: ${rows} of ${total} rows`))
+      yield* this.#settings === undefined
+        ? readHeld(reading, connection)
+        : readOpen(reading, connection, this.#settings)
     } finally {
       leave()
-      await this.#drop(connection)
+      await this.#release(connection)
     }
   }
 
@@ -116,10 +106,12 @@ export class PostgresSession implements Session {
     if (rows.rows === 0) return
     const name = `append to ${nameOf(table, tokens)}`
     const target = print(from(table), this.dialect, tokens)
-    await this.#again((connection) => copyInto(connection, name, target, rows))
+    await this.#again(() => this.#with((connection) => copyInto(connection, name, target, rows)))
     // Apart: a copy that was done is not done again because of another who analyzes the table.
     if (this.#isNewToPlanner(nameOf(table, tokens), rows.rows))
-      await this.#again((connection) => run(connection, { name, text: `analyze ${target}`, values: [] }))
+      await this.#again(() =>
+        this.#with((connection) => run(connection, { name, text: `analyze ${target}`, values: [] })),
+      )
   }
 
   /**
@@ -140,7 +132,7 @@ export class PostgresSession implements Session {
   }
 
   async tryCreate(schema: string): Promise<'tried'> {
-    await this.#with((connection) => tryCreate(connection, schema))
+    await this.#borrow((connection) => tryCreate(connection, schema))
     return 'tried'
   }
 
@@ -157,21 +149,31 @@ export class PostgresSession implements Session {
 
   /** Does work in one transaction, all or nothing. */
   #write<T>(work: (connection: Client) => Promise<T>): Promise<T> {
-    return this.#again((connection) => transaction(connection, '', () => work(connection)))
+    return this.#again(() => this.#transaction('', work))
   }
 
   /** Does work that leaves nothing behind when it fails; again where that was only because of another at the same time. */
-  async #again<T>(work: (connection: Client) => Promise<T>): Promise<T> {
+  async #again<T>(work: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#with(work)
+        return await work()
       } catch (error) {
         if (attempt === ATTEMPTS || !isConflict(error)) throw error
       }
     }
   }
 
-  async #with<T>(work: (connection: Client) => Promise<T>): Promise<T> {
+  #with<T>(work: (connection: Client) => Promise<T>): Promise<T> {
+    return this.#settings === undefined ? this.#borrow(work) : this.#transaction('', work)
+  }
+
+  #transaction<T>(how: string, work: (connection: Client) => Promise<T>): Promise<T> {
+    return this.#borrow((connection) =>
+      transaction(connection, { how, settings: this.#settings }, () => work(connection)),
+    )
+  }
+
+  async #borrow<T>(work: (connection: Client) => Promise<T>): Promise<T> {
     const connection = await this.#connect()
     try {
       return await work(connection)
@@ -190,37 +192,13 @@ export class PostgresSession implements Session {
     return connection
   }
 
-  /** Gives back the connection of a read, which may have ended early. */
-  async #drop(connection: Client): Promise<void> {
-    if (this.#busy.has(connection))
-      await run(connection, { name: 'close cursor', text: 'close all', values: [] }).catch(() => undefined)
-    await this.#release(connection)
-  }
-
   async #release(connection: Client): Promise<void> {
     if (this.#busy.delete(connection)) await this.#pool.client.releaseConnection(connection)
   }
 }
 
-/** Rows that are fetched at once, if pages are smaller. */
-const SMALLEST_ANSWER = 1_000
-
 /** Attempts at a script that meets others; each waits for the one that it met. */
 const ATTEMPTS = 10
-
-async function transaction<T>(connection: Client, how: string, work: () => Promise<T>): Promise<T> {
-  const say = (text: string) => run(connection, { name: text, text, values: [] })
-  await say(`begin transaction ${how}`.trimEnd())
-  try {
-    const done = await work()
-    await say('commit')
-    return done
-  } catch (error) {
-    // A connection that is gone has nothing to roll back.
-    await say('rollback').catch(() => {})
-    throw error
-  }
-}
 
 /** How many rows each statement, in its pieces, wrote. */
 async function runAll(connection: Client, all: readonly (readonly Printed[])[]): Promise<{ rows: number }[]> {
@@ -248,15 +226,6 @@ function entered(places: LimitFunction): Promise<() => void> {
 /** What a query reads is not written. */
 function writtenBy({ text }: Printed, { fields, count }: Result): number {
   return fields.length > 0 && !/\breturning\b/i.test(text) ? 0 : count
-}
-
-function pageOf({ fields, rows: all }: Result, start: number, end: number): Page {
-  const rows = all.slice(start, end)
-  const columns = fields.map(({ oid }, at) => {
-    const cell = cellOf(oid)
-    return rows.map((row) => cell(row[at] ?? null))
-  })
-  return { rows: rows.length, columns }
 }
 
 function nameOf(table: Table, tokens?: Tokens): string {

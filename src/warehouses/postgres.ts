@@ -7,6 +7,7 @@ import { postgresDialect } from './postgres-dialect.ts'
 import { postgresGrants } from './postgres-grants.ts'
 import { reachOf, wordsOf } from './postgres-remedy.ts'
 import { PostgresSession } from './postgres-session.ts'
+import { isPooled, ofSession, ofTransaction, type PostgresTiming } from './postgres-settings.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
 const options = z.strictObject({
@@ -19,19 +20,14 @@ const options = z.strictObject({
     .enum(['off', 'on'])
     .default('off')
     .describe('"on": encrypt, and refuse a server whose certificate is not valid for its name.'),
+  pooler: z
+    .boolean()
+    .optional()
+    .describe('Is a pooler between that may change connections after each transaction? By default it is found out.'),
   connections: z.coerce.number().int().min(2).max(100).default(10).describe('Most connections at once.'),
 })
 
 export type PostgresOptions = z.infer<typeof options>
-
-/** How long things may take. */
-export interface PostgresTiming {
-  /**
-   * Milliseconds after which the server ends a transaction in which nobody says anything: a process that was frozen in
-   * the middle of one must not keep others out for ever.
-   */
-  readonly idle: number
-}
 
 const MINUTE: PostgresTiming = { idle: 60_000 }
 
@@ -49,6 +45,8 @@ export const postgres: Warehouse<PostgresOptions> & {
     const { default: knex } = await import('knex').catch((error: unknown) => {
       throw failure('warehouse', 'warehouse/connection', 'The Postgres driver cannot be loaded.', undefined, error)
     })
+    // The first connection says whether there is a pooler between; those that come later are set up if there is none.
+    let alone: string | undefined
     const pool = knex({
       client: 'pg',
       // It would print of connections that are lost; whoever uses one is told.
@@ -65,13 +63,15 @@ export const postgres: Warehouse<PostgresOptions> & {
       },
       // A connection is free when a statement has ended, which may take as long as a merge of millions of rows.
       acquireConnectionTimeout: LONGEST_STATEMENT,
-      pool: { min: 0, max: given.connections, afterCreate: prepare(access, timing) },
+      pool: { min: 0, max: given.connections, afterCreate: (...created: Created) => setUp(alone, ...created) },
     })
-    await check(pool, given).catch(async (error: unknown) => {
+    try {
+      alone = await first(pool, given, (connection) => check(connection, given, ofSession(access, timing)))
+    } catch (error) {
       await pool.destroy()
       throw error
-    })
-    return new PostgresSession(pool, given.connections)
+    }
+    return new PostgresSession(pool, given.connections, alone === undefined ? ofTransaction(access, timing) : undefined)
   },
 }
 
@@ -83,41 +83,46 @@ const LONGEST_STATEMENT = 12 * 3_600_000
 
 function silent(): void {}
 
-type Created = (connection: Client, done: (error: Error | undefined, connection: Client) => void) => void
+type Created = [connection: Client, done: (error: Error | undefined, connection: Client) => void]
 
-/** Sets up each connection of the pool. Names and texts of ours only: nothing of a user's stands here. */
-function prepare({ mode }: Access, { idle }: PostgresTiming): Created {
-  const settings = [
-    `set time zone 'UTC'`,
-    `set datestyle = 'ISO, YMD'`,
-    `set extra_float_digits = 1`,
-    `set client_min_messages = warning`,
-    `set idle_in_transaction_session_timeout = ${Math.round(idle)}`,
-    ...(mode === 'write' ? [] : [`set default_transaction_read_only = on`]),
-  ].join('; ')
-  return (connection, done) => {
-    // The pool learns of a broken connection when it is used next; without a listener it would end the process.
-    connection.on('error', () => {})
-    connection.query(settings, (error: Error | null) => done(error ?? undefined, connection))
-  }
+function setUp(settings: string | undefined, ...[connection, done]: Created): void {
+  // The pool learns of a broken connection when it is used next; without a listener it would end the process.
+  connection.on('error', () => {})
+  if (settings === undefined) done(undefined, connection)
+  else connection.query(settings, (error: Error | null) => done(error ?? undefined, connection))
 }
 
-/** Is the server there, and does it know what we need (`merge`)? */
-async function check(pool: Knex, { host, database }: PostgresOptions): Promise<void> {
-  const where = `The database "${database}" on "${host}"`
+/** Is the server there, and does it know what we need (`merge`)? Returns what sets up a connection, if it is ours alone. */
+async function check(connection: Client, given: PostgresOptions, alone: string): Promise<string | undefined> {
+  const where = placeOf(given)
+  const { rows } = await connection.query<{ version: string; encoding: string; process: number }>(ASKED)
+  const [{ version, encoding, process } = { version: '0', encoding: '', process: 0 }] = rows
+  if (Number(version) < 150_000)
+    throw failure('warehouse', 'warehouse/connection', `${where} is older than Postgres 15.`, 'Upgrade the server.')
+  if (encoding !== 'UTF8')
+    throw failure('warehouse', 'warehouse/connection', `${where} has the encoding ${encoding}, not UTF8.`)
+  if (given.pooler ?? isPooled(connection, process)) return undefined
+  await connection.query(alone)
+  return alone
+}
+
+const ASKED = `
+  select
+    current_setting('server_version_num') as version, current_setting('server_encoding') as encoding,
+    pg_backend_pid() as process`
+
+async function first<T>(pool: Knex, given: PostgresOptions, work: (connection: Client) => Promise<T>): Promise<T> {
   const connection: Client = await pool.client.acquireConnection().catch((error: unknown) => {
-    const message = `${where} cannot be opened: ${wordsOf(error)}`
+    const message = `${placeOf(given)} cannot be opened: ${wordsOf(error)}`
     throw failure('warehouse', 'warehouse/connection', message, reachOf(error), error)
   })
   try {
-    const query = `select current_setting('server_version_num') as version, current_setting('server_encoding') as encoding`
-    const { rows } = await connection.query<{ version: string; encoding: string }>(query)
-    const [{ version, encoding } = { version: '0', encoding: '' }] = rows
-    if (Number(version) < 150_000)
-      throw failure('warehouse', 'warehouse/connection', `${where} is older than Postgres 15.`, 'Upgrade the server.')
-    if (encoding !== 'UTF8')
-      throw failure('warehouse', 'warehouse/connection', `${where} has the encoding ${encoding}, not UTF8.`)
+    return await work(connection)
   } finally {
     await pool.client.releaseConnection(connection)
   }
+}
+
+function placeOf({ host, database }: PostgresOptions): string {
+  return `The database "${database}" on "${host}"`
 }
