@@ -1,5 +1,6 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Client } from 'pg'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openEnvironment } from '../../src/commands/world.ts'
 import type { Environment } from '../../src/environment.ts'
@@ -232,6 +233,29 @@ describe('a build that cannot go on tells which statement, what the server said 
     expect(seen.length).toBeLessThan(5_000)
     await Promise.all([owner.close(), reader.close()])
   })
+})
+
+test('a page whose connection ends while it is appended is not there, and the failure says where it was going', async () => {
+  const database = await (await sharedPostgres()).database()
+  const [session, other] = [await connectTo(database), await connectTo(database)]
+  onTestFinished(() => session.close())
+  onTestFinished(() => other.close())
+  await other.script([written('create table many (n integer)')])
+  // Whoever holds the table lets nobody in; the server ends whoever waits for it.
+  const end = 'select count(pg_terminate_backend(pid)) as n from pg_locks where not granted'
+  const holder = new Client({ host: database.host, database: database.database, user: database.user })
+  await holder.connect()
+  onTestFinished(() => holder.end())
+  await holder.query('begin; lock table many in access exclusive mode')
+  const appending = session.append({ schema: 'public', name: ['many'] }, { rows: 2, columns: [['1', '2']] })
+  const failing = expect(appending).rejects.toMatchObject({
+    who: 'warehouse',
+    message: expect.stringContaining('append to public.many failed'),
+  })
+  while ((await holder.query(end)).rows[0].n === '0');
+  await failing
+  await holder.query('rollback')
+  expect(await other.first(written('select count(*) as n from many'))).toEqual({ n: '0' })
 })
 
 test('two connections are enough: whoever reads can write, and who reads next waits for the first', async () => {

@@ -83,6 +83,8 @@ describe.each(PGBOUNCER === undefined ? [EMULATED] : [EMULATED, REAL])('behind $
     }
     const before = await seen()
     await Promise.all([1, 2, 3].map(() => session.first(written('select pg_sleep(0.05)'))))
+    const change = session.script([written('create table public.more (n integer)')])
+    await expect(change).rejects.toThrow('read-only transaction')
     await session.close()
     expect(await seen()).toEqual(before)
   })
