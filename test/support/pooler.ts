@@ -67,6 +67,15 @@ class Pool {
     else next(server)
   }
 
+  /** Closes a connection that nobody can use any more. */
+  forget(server: Server): void {
+    server.socket.destroy()
+    this.#all.splice(this.#all.indexOf(server), 1)
+    this.#opened -= 1
+    const next = this.#waiting.shift()
+    if (next !== undefined) void this.take().then(next)
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#all.map(({ client }) => client.end()))
   }
@@ -80,6 +89,7 @@ interface Server {
 
 async function openServer({ host, port, database, user }: PostgresOptions): Promise<Server> {
   const client = new Client({ host, port, database, user })
+  client.on('error', () => {})
   await client.connect()
   await client.query(LEFT)
   const { stream } = (client as unknown as { connection: { stream: Socket } }).connection
@@ -124,9 +134,10 @@ async function serve(client: Socket, poolOf: (database: string) => Pool): Promis
     server.socket.write(bytes)
   }
   stop()
-  // What a client leaves open ends.
-  await server?.client.query('rollback').catch(() => {})
-  detach()
+  // A client that leaves within an answer takes the connection with it; a transaction that it leaves open ends.
+  if (server !== undefined && owed > 0) pool?.forget(server)
+  else await server?.client.query('rollback').catch(() => {})
+  if (owed === 0) detach()
 }
 
 /** Hears what the server says instead of the driver; returns what gives it back. */
