@@ -21,9 +21,9 @@ const options = z.strictObject({
     .default('off')
     .describe('"on": encrypt, and refuse a server whose certificate is not valid for its name.'),
   pooler: z
-    .boolean()
+    .enum(['off', 'on'])
     .optional()
-    .describe('Is a pooler between that may change connections after each transaction? By default it is found out.'),
+    .describe('"on": a pooler stands between that may change connections after each transaction. Default: found out.'),
   connections: z.coerce.number().int().min(2).max(100).default(10).describe('Most connections at once.'),
 })
 
@@ -101,7 +101,7 @@ async function check(connection: Client, given: PostgresOptions, alone: string):
     throw failure('warehouse', 'warehouse/connection', `${where} is older than Postgres 15.`, 'Upgrade the server.')
   if (encoding !== 'UTF8')
     throw failure('warehouse', 'warehouse/connection', `${where} has the encoding ${encoding}, not UTF8.`)
-  if (given.pooler ?? isPooled(connection, process)) return undefined
+  if (given.pooler === undefined ? isPooled(connection, process) : given.pooler === 'on') return undefined
   await connection.query(alone)
   return alone
 }

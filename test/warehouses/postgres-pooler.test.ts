@@ -6,7 +6,7 @@ import { plan } from '../../src/plan.ts'
 import { type PostgresOptions, postgres } from '../../src/warehouses/postgres.ts'
 import { warehouseContract } from '../contract/warehouse.ts'
 import { expectedOn, ON_POSTGRES } from '../support/ground.ts'
-import { hostile } from '../support/hostile.ts'
+import { hostileToPostgres } from '../support/hostile.ts'
 import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer.ts'
 import { startPooler } from '../support/pooler.ts'
 import { connectTo } from '../support/postgres.ts'
@@ -17,8 +17,6 @@ import { written } from '../support/written.ts'
 
 // Behind a pooler each transaction has another connection to the server, which others have set up for themselves.
 
-const texts = hostile().map((value) => value.replaceAll(/[\0\u1c90-\u1cbf\u2c2f]/g, ''))
-
 interface Front {
   readonly title: string
   start(direct: PostgresOptions, folder: string): Promise<{ stop(): Promise<void> }>
@@ -27,12 +25,12 @@ interface Front {
 const EMULATED: Front = { title: 'a pooler of the tests', start: startPooler }
 const REAL: Front = { title: 'PgBouncer', start: startPgbouncer }
 
-// No package of npm brings a PgBouncer: where one is installed, `PGBOUNCER=/usr/sbin/pgbouncer` has the tests run behind it.
 const SETTINGS = `
   select
     current_setting('datestyle') as dates, current_setting('client_min_messages') as messages,
     current_setting('idle_in_transaction_session_timeout') as idle, current_setting('transaction_read_only') as reading`
 
+// No package of npm brings a PgBouncer: where one is installed, `PGBOUNCER=/usr/sbin/pgbouncer` has the tests run behind it.
 describe.each(PGBOUNCER === undefined ? [EMULATED] : [EMULATED, REAL])('behind $title', ({ start }) => {
   let direct: PostgresOptions
   let front: { stop(): Promise<void> }
@@ -46,7 +44,7 @@ describe.each(PGBOUNCER === undefined ? [EMULATED] : [EMULATED, REAL])('behind $
   })
   afterAll(() => front.stop())
 
-  describe('a session', () => warehouseContract(() => connectTo(pooled), [], texts))
+  describe('a session', () => warehouseContract(() => connectTo(pooled), [], hostileToPostgres()))
 
   test('a project runs, plans, and finds nothing to do where nothing changed', async () => {
     const directory = await ON_POSTGRES.create()
