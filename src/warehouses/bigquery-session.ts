@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { BigQuery } from '@google-cloud/bigquery'
 import { failure } from '../error.ts'
 import type { Dialect, ValueType } from '../sql/dialect.ts'
@@ -22,14 +21,10 @@ import { type JobSettings, Jobs, type Results, type TableName } from './bigquery
 import { askBatch, batchesOf, fits, isWhole, type Piece, parametersOf, piecesOf, runBatch } from './bigquery-script.ts'
 import { type Printed, printed, refuseSeveral, unbound } from './bigquery-statement.ts'
 import { typeName, valueType } from './bigquery-values.ts'
+import { A_WHILE, type Pause } from './pause.ts'
 import { StatementError } from './statement-error.ts'
 import { tryAndDrop } from './try-and-drop.ts'
 import type { About, Cell, Page, Row, Session } from './warehouse.ts'
-
-/** How long to wait before another attempt. */
-export type Pause = (attempt: number) => Promise<unknown>
-
-const A_WHILE: Pause = (attempt) => setTimeout(Math.min(200 * 2 ** attempt, 10_000) * (0.5 + Math.random() / 2))
 
 /** BigQuery behind the `Session` interface. It has no connections: every statement is a job. */
 export class BigquerySession implements Session {

@@ -6,7 +6,8 @@ import { bigqueryDialect } from './bigquery-dialect.ts'
 import { fixOf, saidBy } from './bigquery-error.ts'
 import { bigqueryGrants } from './bigquery-grants.ts'
 import { Jobs, labelOf } from './bigquery-job.ts'
-import { BigquerySession, type Pause } from './bigquery-session.ts'
+import { BigquerySession } from './bigquery-session.ts'
+import type { Pause } from './pause.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
 const options = z.strictObject({

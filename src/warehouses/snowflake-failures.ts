@@ -12,6 +12,11 @@ export function isMissing(error: unknown): boolean {
   return ['002003', '002043'].includes(codeOf(error) ?? '')
 }
 
+/** A statement that was refused because too many others wait for the same table: it did nothing, and may be tried again. */
+export function isCrowded(error: unknown): boolean {
+  return codeOf(error) === '000625'
+}
+
 /** A statement that failed, with what whoever looks after the warehouse can do. */
 export function statementFailure(name: string, text: string, cause: unknown): StatementError {
   return new StatementError(name, text, cause, FIXES.get(codeOf(cause) ?? ''))
@@ -41,6 +46,7 @@ const FIXES: ReadonlyMap<string, string> = new Map([
   ['003001', 'Grant the role the right that the statement needs: docs/warehouses.md lists them.'],
   ['000606', 'Name a warehouse in `warehouse:`, and grant the role `usage` on it.'],
   ['000608', 'The warehouse is suspended: `alter warehouse … resume`, or let it resume by itself.'],
+  ['000625', 'Too many statements wait for one table: let fewer runs go at the same time.'],
   ['000630', 'The statement took longer than it may: raise `timeout:`, or choose a larger warehouse.'],
   [
     '090073',

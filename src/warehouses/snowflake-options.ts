@@ -28,6 +28,12 @@ const shape = z.strictObject({
   keep_alive: z.boolean().default(true).describe('Keep sessions open while nothing is asked.'),
   timeout: z.coerce.number().int().min(1).max(604_800).describe('Most seconds that one statement may take.').optional(),
   connections: z.coerce.number().int().min(2).max(50).default(8).describe('Most sessions at once.'),
+  blocks: z
+    .enum(['on', 'off'])
+    .default('on')
+    .describe(
+      '"off": each statement is a request; else those that belong together are one block of Snowflake Scripting.',
+    ),
   access_url: z.url().describe('Address of the service where it is not that of the account: a proxy.').optional(),
 })
 

@@ -6,9 +6,10 @@ import { appended } from './snowflake-append.ts'
 import { cellOf, type Field, valueType } from './snowflake-cells.ts'
 import { snowflakeDialect } from './snowflake-dialect.ts'
 import type { Line, LogIn, Result } from './snowflake-driver.ts'
-import { codeOf, isMissing } from './snowflake-failures.ts'
+import { isMissing } from './snowflake-failures.ts'
 import { knownName } from './snowflake-names.ts'
-import { isDefinition, type Printed, printed, tableMadeBy, unbound } from './snowflake-statement.ts'
+import { askBehind, firstRow, type Manner, runAll, runPart } from './snowflake-script.ts'
+import { printed, unbound } from './snowflake-statement.ts'
 import { instantText } from './snowflake-values.ts'
 import { StatementError } from './statement-error.ts'
 import { tryAndDrop } from './try-and-drop.ts'
@@ -19,14 +20,16 @@ export class SnowflakeSession implements Session {
   readonly dialect: Dialect = snowflakeDialect
   readonly #logIn: LogIn
   readonly #limit: LimitFunction
+  readonly #manner: Manner
   readonly #idle: Line[]
   readonly #busy = new Set<Line>()
   #closed = false
 
-  constructor(first: Line, logIn: LogIn, most: number) {
+  constructor(first: Line, logIn: LogIn, { most, ...manner }: Manner & { readonly most: number }) {
     this.#idle = [first]
     this.#logIn = logIn
     this.#limit = pLimit(most)
+    this.#manner = manner
   }
 
   async columns(table: Table, tokens?: Tokens): Promise<ReadonlyMap<string, ValueType> | undefined> {
@@ -45,7 +48,7 @@ export class SnowflakeSession implements Session {
 
   async script(statements: readonly Bound[]): Promise<readonly { rows: number }[]> {
     const all = statements.map((bound) => printed(bound, this.dialect))
-    return await this.#with((line) => runAll(line, all))
+    return await this.#with((line) => runAll(line, all, this.#manner))
   }
 
   async first(query: Bound): Promise<Row | undefined> {
@@ -56,10 +59,7 @@ export class SnowflakeSession implements Session {
   async ask(statements: readonly Bound[], query: Bound): Promise<Row | undefined> {
     const all = statements.map((bound) => printed(bound, this.dialect))
     const last = printed(query, this.dialect)
-    return await this.#with(async (line) => {
-      await runAll(line, all)
-      return await firstRow(line, last)
-    })
+    return await this.#with((line) => askBehind(line, all, last, this.#manner))
   }
 
   async *read(
@@ -103,8 +103,7 @@ export class SnowflakeSession implements Session {
         throw new StatementError(name, '', new Error(said))
       }
       const into = print(from(table), this.dialect, tokens)
-      const statements = [...appended({ name, into, fields, page: rows })]
-      await transaction(line, statements.length > 1, () => countEach(line, statements))
+      await runPart(line, [...appended({ name, into, fields, page: rows })], this.#manner)
     })
   }
 
@@ -205,77 +204,4 @@ function typesOf(fields: readonly Field[]): ReadonlyMap<string, ValueType> {
 
 function nameOf(table: Table, tokens?: Tokens): string {
   return `${table.schema}.${printName(table.name, tokens)}`
-}
-
-/** Statements in their order: each definition by itself, what stands between two together. */
-function parts(all: readonly Printed[]): readonly (readonly Printed[])[] {
-  const found: Printed[][] = []
-  let joins = false
-  for (const one of all) {
-    const alone = isDefinition(one.text)
-    const last = found.at(-1)
-    if (last && joins && !alone) last.push(one)
-    else found.push([one])
-    joins = !alone
-  }
-  return found
-}
-
-async function runAll(line: Line, all: readonly Printed[]): Promise<readonly { rows: number }[]> {
-  const counts: { rows: number }[] = []
-  // What is between two definitions is done wholly or not at all; a definition is committed by itself.
-  for (const part of parts(all)) counts.push(...(await transaction(line, part.length > 1, () => countEach(line, part))))
-  return counts
-}
-
-async function firstRow(line: Line, query: Printed): Promise<Row | undefined> {
-  const result = await line.run(query)
-  for await (const row of result.rows())
-    return Object.fromEntries(
-      result.fields.map((field, at) => [knownName(field.name), cellOf(field)(row[at])] as const),
-    )
-  return undefined
-}
-
-async function countEach(line: Line, statements: readonly Printed[]): Promise<readonly { rows: number }[]> {
-  const counts: { rows: number }[] = []
-  for (const one of statements) counts.push({ rows: await writtenBy(line, one) })
-  return counts
-}
-
-async function writtenBy(line: Line, statement: Printed): Promise<number> {
-  const { written } = await runOnce(line, statement)
-  const made = tableMadeBy(statement.text)
-  if (made === undefined) return written
-  const counted = await line.run({ name: statement.name, text: `select count(*) from ${made}`, values: [] })
-  for await (const [count] of counted.rows()) return Number(count)
-  return 0
-}
-
-/** A schema may be there already, made by somebody who may: who may not is refused before anybody looks. */
-async function runOnce(line: Line, statement: Printed): Promise<Result> {
-  try {
-    return await line.run(statement)
-  } catch (error) {
-    const [, schema] = /^create schema if not exists ("(?:[^"]|"")*")$/.exec(statement.text) ?? []
-    if (schema === undefined || codeOf(error) !== '003001') throw error
-    const there = { name: statement.name, text: `describe schema ${schema}`, values: [] }
-    return await line.run(there).catch(() => Promise.reject(error))
-  }
-}
-
-/** Does work in one transaction where it is more than one statement: one is a transaction by itself. */
-async function transaction<T>(line: Line, isNeeded: boolean, work: () => Promise<T>): Promise<T> {
-  if (!isNeeded) return await work()
-  const say = (text: string) => line.run({ name: text, text, values: [] })
-  await say('begin')
-  try {
-    const done = await work()
-    await say('commit')
-    return done
-  } catch (error) {
-    // A session that is gone has nothing to roll back.
-    await say('rollback').catch(() => {})
-    throw error
-  }
 }

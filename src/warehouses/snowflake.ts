@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'snowflake-sdk'
 import { CdpError, failure } from '../error.ts'
+import { A_WHILE, type Pause } from './pause.ts'
 import { snowflakeDialect } from './snowflake-dialect.ts'
 import { type Line, loadDriver, logIn } from './snowflake-driver.ts'
 import { loginFailure } from './snowflake-failures.ts'
@@ -9,11 +10,15 @@ import { type SnowflakeOptions, snowflakeOptions } from './snowflake-options.ts'
 import { SnowflakeSession } from './snowflake-session.ts'
 import type { Access, Session, Warehouse } from './warehouse.ts'
 
-/** How often things are tried. */
+/** How often things are tried, and what is waited for between. */
 export interface Patience {
   /** How often the driver asks again, each time after a longer while, where nobody answers a login. */
   readonly logins: number
+  /** Before a statement is tried again because too many others waited for the same table. */
+  readonly pause: Pause
 }
+
+const PATIENT: Patience = { logins: 7, pause: A_WHILE }
 
 /** Snowflake. The driver is loaded by the first `connect`. */
 export const snowflake: Warehouse<SnowflakeOptions> & {
@@ -24,12 +29,12 @@ export const snowflake: Warehouse<SnowflakeOptions> & {
   dialect: snowflakeDialect,
   grants: (wanted) => snowflakeGrants(wanted, snowflakeDialect),
   isOwnDatabase: ({ database }, name) => database?.toUpperCase() === name.toUpperCase(),
-  async connect(given: SnowflakeOptions, { directory }: Access, { logins }: Patience = { logins: 7 }) {
+  async connect(given: SnowflakeOptions, { directory }: Access, { logins, pause }: Patience = PATIENT) {
     const login = await loginOf(given, { directory, env: process.env })
     const driver = await loadDriver()
     const options = { ...login.driver, sfRetryMaxLoginRetries: logins }
     const open = () => prepared(driver, { ...login, driver: options }, given)
-    return new SnowflakeSession(await open(), open, given.connections)
+    return new SnowflakeSession(await open(), open, { most: given.connections, blocks: given.blocks === 'on', pause })
   },
 }
 

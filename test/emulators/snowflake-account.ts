@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { SnowflakeError } from './snowflake-errors.ts'
 import { PRELUDE } from './snowflake-prelude.ts'
 import { Rights } from './snowflake-rights.ts'
 
@@ -63,6 +64,18 @@ export async function openAccount(setup: Setup): Promise<Account> {
   }
 }
 
+/** docs: statements that wait for one table; the one after them is refused. */
+const MOST_WAITING = 20
+
+function crowded(table: string): SnowflakeError {
+  const [, name = table] = table.split('.')
+  return new SnowflakeError(
+    '000625',
+    '57014',
+    `Statement '01b43b22' has locked table '${name}' in transaction 1715330074481000000 and this lock has not yet been released.\nYour statement '01b43b23' was aborted because the number of waiters for this lock exceeds the ${MOST_WAITING} statements limit.`,
+  )
+}
+
 /** Who changes a table keeps others from it until the transaction ends: `update`, `delete` and `merge`, not `insert`. */
 export class Locks {
   readonly #held = new Map<string, { readonly by: object; readonly waiting: (() => void)[] }>()
@@ -72,6 +85,7 @@ export class Locks {
       const held = this.#held.get(table)
       if (held === undefined) break
       if (held.by === by) return
+      if (held.waiting.length >= MOST_WAITING) throw crowded(table)
       await new Promise<void>((resolve) => held.waiting.push(resolve))
     }
     this.#held.set(table, { by, waiting: [] })

@@ -1,5 +1,6 @@
 import { type DuckDBConnection, type DuckDBType, DuckDBTypeId, type DuckDBValue } from '@duckdb/node-api'
 import type { Account } from './snowflake-account.ts'
+import { isBlock, runBlock } from './snowflake-block.ts'
 import { fromDuckdb, SnowflakeError } from './snowflake-errors.ts'
 import { kept } from './snowflake-names.ts'
 import { translated } from './snowflake-sql.ts'
@@ -21,6 +22,8 @@ export interface Asked {
 
 /** docs: the numbers by which drivers know what a statement did. */
 const TYPES = { select: 4096, insert: 12544, update: 12800, delete: 13056, merge: 13312, other: 24576 } as const
+
+const WRITING: ReadonlySet<number> = new Set([TYPES.insert, TYPES.update, TYPES.delete, TYPES.merge])
 
 /** One session of the emulated service: a connection, a transaction, parameters. */
 export class EmulatedSession {
@@ -53,6 +56,18 @@ export class EmulatedSession {
 
   async run(asked: Asked): Promise<Answer> {
     this.#aborted = false
+    if (!isBlock(tokens(asked.sql))) return await this.#once(asked)
+    return await runBlock<Answer>(asked.sql, {
+      run: (sql) => this.#once({ sql, binds: [], describeOnly: false }),
+      written: ({ statementType, rows: [counts] }) =>
+        WRITING.has(statementType) ? Number(counts?.[0] ?? 0) : undefined,
+      scalar: ({ rows: [first] }) => first?.[0] ?? null,
+      text: (value) => ({ columns: [textual('anonymous block')], rows: [[value]], statementType: TYPES.select }),
+      isInTransaction: () => this.#inTransaction,
+    })
+  }
+
+  async #once(asked: Asked): Promise<Answer> {
     try {
       return await this.#answer(asked)
     } catch (error) {
@@ -334,6 +349,10 @@ function counted(kind: 'insert' | 'update' | 'delete' | 'merge'): WireColumn {
 }
 
 function done(said = 'Statement executed successfully.'): Answer {
-  const column = { name: 'status', type: 'text', nullable: true, length: 16_777_216, byteLength: 16_777_216 }
-  return { columns: [{ ...column, precision: null, scale: null }], rows: [[said]], statementType: TYPES.other }
+  return { columns: [textual('status')], rows: [[said]], statementType: TYPES.other }
+}
+
+function textual(name: string): WireColumn {
+  const size = { length: 16_777_216, byteLength: 16_777_216 }
+  return { name, type: 'text', nullable: true, ...size, precision: null, scale: null }
 }

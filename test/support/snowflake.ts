@@ -39,6 +39,10 @@ export async function snowflakeAccount(
   return { emulator, options, keyFile }
 }
 
-export function connectTo(options: SnowflakeOptions): Promise<Session> {
-  return snowflake.connect(options, { directory: process.cwd(), mode: 'write' }, { logins: 0 })
+/** Opens a session that waits for no clock: `pause` stands for the while between attempts. */
+export function connectTo(
+  options: SnowflakeOptions,
+  pause: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<Session> {
+  return snowflake.connect(options, { directory: process.cwd(), mode: 'write' }, { logins: 0, pause })
 }
