@@ -61,6 +61,7 @@ export function segmentTables(context: Context): readonly StateTable[] {
       table: stateTable(context.project, name),
       reason: TABLES[name].reason,
       columns: columnsOf(TABLES[name].columns),
+      by: ['entity', 'segment'],
     })),
     namesTable(context),
   ]

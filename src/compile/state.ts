@@ -1,6 +1,6 @@
 import { from, parameter, printName, type Statement, sql } from '../sql/sql.ts'
 import { type Context, statement } from './context.ts'
-import { columnsOf, graphTables, type StateTable } from './identity/state.ts'
+import { columnsOf, graphTables, makeStateTable, type StateTable } from './identity/state.ts'
 import { plansTable } from './kept-builds.ts'
 import { stateTable } from './names.ts'
 import { partsMarks } from './parts-mark.ts'
@@ -42,8 +42,8 @@ export function compileState(context: Context): BuildState {
     create: [
       statement('create state schema', 'what the tool remembers', dialect.createSchema(project.schemas.state)),
       statement('create models schema', 'what readers see', dialect.createSchema(project.schemas.models)),
-      ...stateTables(context).map(({ table, columns, reason }) =>
-        statement(`create ${printName(table.name)}`, reason, dialect.createEmptyTable(table, columns, true)),
+      ...stateTables(context).map(({ reason, ...made }) =>
+        statement(`create ${printName(made.table.name)}`, reason, makeStateTable(dialect, made)),
       ),
     ],
     begin: statement(

@@ -1,4 +1,5 @@
 import { type Context, statement as named } from '../compile/context.ts'
+import { makeStateTable } from '../compile/identity/state.ts'
 import {
   ACK_COLUMNS,
   columnList,
@@ -113,7 +114,7 @@ function creating(
   {
     table,
     columns,
-    by = [],
+    by,
   }: {
     readonly table: Table
     readonly columns: Parameters<typeof columnList>[0]
@@ -121,8 +122,7 @@ function creating(
     readonly by?: readonly string[]
   },
 ): Statement {
-  const order = by.length === 0 ? sql`` : dialect.clusterBy(by)
-  return named(`create ${name}`, reason, sql`${dialect.createEmptyTable(table, columnList(columns), true)}${order}`)
+  return named(`create ${name}`, reason, makeStateTable(dialect, { table, columns: columnList(columns), by }))
 }
 
 /** What runs did under the former name is theirs of the new one. Changes nothing before a claim, or a second time. */

@@ -1,6 +1,6 @@
 import type { Entity } from '../../project/project.ts'
-import type { ValueType } from '../../sql/dialect.ts'
-import type { Table } from '../../sql/sql.ts'
+import type { Dialect, ValueType } from '../../sql/dialect.ts'
+import { type Sql, sql, type Table } from '../../sql/sql.ts'
 import type { Context } from '../context.ts'
 import { graphOf, numberColumns } from './evidence.ts'
 import { graphState, idsState, logState, refusedState, seenState, valuesState } from './tables.ts'
@@ -10,6 +10,14 @@ export interface StateTable {
   readonly table: Table
   readonly reason: string
   readonly columns: readonly { readonly name: string; readonly type: ValueType | 'bigint' }[]
+  /** Columns whose values queries name, where rows are many: none where they join, as that reads all rows anyway. */
+  readonly by?: readonly string[] | undefined
+}
+
+/** Makes such a table where there is none. */
+export function makeStateTable(dialect: Dialect, { table, columns, by = [] }: Omit<StateTable, 'reason'>): Sql {
+  const order = by.length === 0 ? sql`` : dialect.clusterBy(by)
+  return sql`${dialect.createEmptyTable(table, columns, true)}${order}`
 }
 
 export function columnsOf(columns: Readonly<Record<string, ValueType | 'bigint'>>): StateTable['columns'] {
