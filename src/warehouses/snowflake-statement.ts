@@ -42,8 +42,8 @@ export function printed({ statement, values, tokens }: Bound, quoting: Quoting):
   }
 }
 
-/** Words that say nothing of anybody, and cannot end a text. */
-const PLAIN = /^[\w .:+-]{0,100}$/
+/** Words that say nothing of anybody, and cannot end a text: ids, times, and processes by host and machine. */
+const PLAIN = /^[\w .:+-]{0,100}(@[0-9a-f]+)?$/
 
 /** A query whose parameters are null, to be described and not to be run. */
 export function unbound(query: Sql, tokens: Tokens | undefined, quoting: Quoting): string {

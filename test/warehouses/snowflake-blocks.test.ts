@@ -162,7 +162,14 @@ describe('values', () => {
   })
 
   test('that are ids and times stand in their places, and mean the same', async () => {
-    for (const word of ['run-7_a', '2026-07-01T09:00:00.000000Z', '', '-- not a comment', '1.5']) {
+    for (const word of [
+      'run-7_a',
+      '2026-07-01T09:00:00.000000Z',
+      'host-1:4711@9f86d081',
+      '',
+      '-- not a comment',
+      '1.5',
+    ]) {
       await empty()
       const asked = await askedBy(() => session.script([insert('first', word), insert('second', word)]))
       expect(asked).toHaveLength(1)
