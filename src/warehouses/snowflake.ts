@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'snowflake-sdk'
-import { CdpError, failure } from '../error.ts'
+import { failure } from '../error.ts'
 import { A_WHILE, type Pause } from './pause.ts'
 import { snowflakeDialect } from './snowflake-dialect.ts'
 import { type Line, loadDriver, logIn } from './snowflake-driver.ts'
@@ -34,7 +34,9 @@ export const snowflake: Warehouse<SnowflakeOptions> & {
     const driver = await loadDriver()
     const options = { ...login.driver, sfRetryMaxLoginRetries: logins }
     const open = () => prepared(driver, { ...login, driver: options }, given)
-    return new SnowflakeSession(await open(), open, { most: given.connections, blocks: given.blocks === 'on', pause })
+    const line = await open()
+    const first = await orEnd(line, () => check(line, options))
+    return new SnowflakeSession(first, open, { most: given.connections, blocks: given.blocks === 'on', pause })
   },
 }
 
@@ -43,18 +45,25 @@ async function prepared(
   { driver: options, fingerprint }: Login,
   given: SnowflakeOptions,
 ): Promise<Line> {
-  const where = `The database "${options.database}" of the account "${options.account}"`
   const line = await logIn(driver, options, given.query_tag).catch((error: unknown) => {
-    throw loginFailure(where, fingerprint, error)
+    throw loginFailure(placeOf(options), fingerprint, error)
   })
+  return await orEnd(line, () => line.run({ name: 'set session', text: settings(given), values: [] }))
+}
+
+function placeOf({ database, account }: ConnectionOptions): string {
+  return `The database "${database}" of the account "${account}"`
+}
+
+/** The session after some work with it, which ends it where it fails. */
+async function orEnd(line: Line, work: () => Promise<unknown>): Promise<Line> {
   try {
-    await line.run({ name: 'set session', text: settings(given), values: [] })
-    await check(line, where, options)
+    await work()
+    return line
   } catch (error) {
     await line.end()
-    throw error instanceof CdpError ? error : loginFailure(where, fingerprint, error)
+    throw error
   }
-  return line
 }
 
 /** What a session keeps. Numbers and words of ours only. */
@@ -76,7 +85,7 @@ function settings({ timeout }: SnowflakeOptions): string {
 }
 
 /** Snowflake lets in whoever names a database that is not there, or that the role may not use. */
-async function check(line: Line, where: string, { role }: ConnectionOptions): Promise<void> {
+async function check(line: Line, options: ConnectionOptions): Promise<void> {
   const text = 'select current_database() as "DATABASE", current_role() as "ROLE"'
   const { rows } = await line.run({ name: 'look at session', text, values: [] })
   for await (const [database, found] of rows())
@@ -84,7 +93,7 @@ async function check(line: Line, where: string, { role }: ConnectionOptions): Pr
       throw failure(
         'warehouse',
         'warehouse/connection',
-        `${where} is not there, or the role "${String(found ?? role)}" may not use it.`,
+        `${placeOf(options)} is not there, or the role "${String(found ?? options.role)}" may not use it.`,
         'Check `database:`, and `grant usage on database … to role …`.',
       )
 }
