@@ -206,14 +206,16 @@ function rowKeys(
   const key =
     which === 'first' ? sql`coalesce(${dialect.concat([sql`'0'`, sql`s.cdp_key`])}, '1')` : sql`coalesce(s.cdp_key, '')`
   return [
-    ...(hasTime(source) ? [plainKey(timeIsFirst ? time : sql`coalesce(${time}, ${never})`)] : []),
-    ...(source.key === undefined ? [] : [{ value: key, order: (of: Sql) => [dialect.textOrder(of)] }]),
+    ...(hasTime(source) ? [plainKey(timeIsFirst ? time : sql`coalesce(${time}, ${never})`, 'timestamp')] : []),
+    ...(source.key === undefined
+      ? []
+      : [{ value: key, order: (of: Sql) => [{ of: dialect.textOrder(of), type: 'text' as const }] }]),
   ]
 }
 
 /** A number or a time. */
-export function plainKey(value: Sql): RowKey {
-  return { value, order: (of) => [of] }
+export function plainKey(value: Sql, type: 'integer' | 'timestamp'): RowKey {
+  return { value, order: (of) => [{ of, type }] }
 }
 
 function both(filter: Sql | undefined, test: Sql): Sql {

@@ -15,7 +15,7 @@ export interface Measured {
   /** Which of them count; undefined = all. */
   readonly filter: Sql | undefined
   /** What the first and the last of them are told by. */
-  readonly order: readonly Sql[]
+  readonly order: readonly OrderKey[]
   /** When a row happened, for what asks how long ago that was. */
   readonly time: Sql
 }
@@ -57,8 +57,9 @@ export function measured(measure: RowMeasure, rows: Measured): Sql {
 }
 
 /** What is made of the aggregate of a measure once rows are grouped; undefined where it is the value. */
-export function finishing({ kind }: Measure, dialect: Dialect): ((aggregate: Sql) => Sql) | undefined {
-  return kind === 'most_frequent' ? (tally) => dialect.mostFrequent([tally]) : undefined
+export function finishing(measure: Measure, dialect: Dialect): ((aggregate: Sql) => Sql) | undefined {
+  if (measure.kind !== 'most_frequent') return undefined
+  return (tally) => dialect.mostFrequent([tally], typeOf(measure.of))
 }
 
 /** A column of grouped rows `g`, and what is made of it where that is more. */
@@ -117,7 +118,8 @@ function ending({ kind, of, by }: Of<'first' | 'last'>, { print, filter, order }
 
 /** What rows are put in order by, where a measure asks for that. `key` is its value where it stands. */
 export function orderBy(dialect: Dialect, { of, descending }: RowOrder, key: Sql): readonly OrderKey[] {
-  return dialect.inOrder(key, typeOf(of)).map((one) => (descending ? { descending: one } : one))
+  const type = typeOf(of)
+  return dialect.inOrder(key, type).map((one) => ({ of: one, type, isDescending: descending }))
 }
 
 /** The first row is the one since which most has passed. */

@@ -62,5 +62,13 @@ function columnOf(context: Context, { measure, where }: Extract<TraitDefinition,
   const print = personContext(context, 'p')
   const filter = where && block(sql`(`, printCondition(where, print), sql`)`)
   const time = measure.kind === 'first' ? sql`p.first_seen_at` : sql`p.last_seen_at`
-  return measured(measure, { print, filter, order: [time, sql`p.profile_id`], time })
+  return measured(measure, {
+    print,
+    filter,
+    order: [
+      { of: time, type: 'timestamp' },
+      { of: sql`p.profile_id`, type: 'text' },
+    ],
+    time,
+  })
 }

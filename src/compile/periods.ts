@@ -208,6 +208,6 @@ function folded({ dialect }: Context, one: PeriodColumn, { columns, current }: F
     case 'median':
       return rounded(dialect.percentile(value, 0.5), { dialect })
     case 'last':
-      return dialect.valueAt('last', value, [sql`e.cdp_period`])
+      return dialect.valueAt('last', value, [{ of: sql`e.cdp_period`, type: 'integer' }])
   }
 }

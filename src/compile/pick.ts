@@ -1,5 +1,5 @@
 import type { PickBy } from '../project/project.ts'
-import type { Dialect } from '../sql/dialect.ts'
+import type { Dialect, ValueType } from '../sql/dialect.ts'
 import { empty, type Sql, sql, stacked, text } from '../sql/sql.ts'
 import { firstOf } from './rows.ts'
 
@@ -12,14 +12,21 @@ export interface Candidate {
   readonly time: Sql
 }
 
+/** What a pick is to give. */
+interface Wanted {
+  readonly by: PickBy
+  /** What is known of its values. */
+  readonly type: ValueType
+}
+
 /** The value that survives of candidates in their order; of equals the one that is named first. */
-export function survivor(dialect: Dialect, by: PickBy, candidates: readonly Candidate[]): Sql {
+export function survivor(dialect: Dialect, { by, type }: Wanted, candidates: readonly Candidate[]): Sql {
   const values = candidates.map((one) => one.value)
   switch (by) {
     case 'priority':
       return firstOf(values)
     case 'most_frequent':
-      return dialect.mostFrequent(values)
+      return dialect.mostFrequent(values, type)
     case 'concat_distinct':
       return dialect.joinLists(values, ', ')
     case 'min':

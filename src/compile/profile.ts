@@ -171,7 +171,10 @@ function addLists(steps: Steps, context: Context, entity: Entity, members: Sql):
 /** A trait from the scans: sums and counts of nothing are 0, `exists` of nothing is false, all else null. */
 function found(context: Context, trait: Trait, entity: Entity): Sql {
   const { definition } = trait
-  if (definition.kind === 'pick') return survivor(context.dialect, definition.by, candidates(trait.name, definition))
+  if (definition.kind === 'pick') {
+    const wanted = { by: definition.by, type: trait.type }
+    return survivor(context.dialect, wanted, candidates(trait.name, definition))
+  }
   if (definition.kind !== 'aggregate' && definition.kind !== 'members')
     throw new Error(`${trait.name} is not measured by a scan`)
   const scanned = definition.kind === 'members' ? (entity.of ?? '') : definition.source

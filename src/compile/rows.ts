@@ -1,6 +1,6 @@
 import type { Entity, IdentifierType, Source } from '../project/project.ts'
 import { makesProfiles } from '../project/resolving.ts'
-import type { ValueType } from '../sql/dialect.ts'
+import type { OrderKey, ValueType } from '../sql/dialect.ts'
 import { column, from, id, join, lines, type Sql, type Steps, sql, text } from '../sql/sql.ts'
 import { type Context, hasTime, relation, textColumns, timeOf } from './context.ts'
 import { stateTable } from './names.ts'
@@ -111,9 +111,10 @@ export function marks(context: Context, source: Source): readonly Sql[] {
 }
 
 /** What `marks` orders rows by: time, then key. */
-export function rowOrder({ dialect }: Context, source: Source): readonly Sql[] {
-  const time = hasTime(source) ? [sql`s.cdp_time`] : []
-  return [...time, ...(source.key === undefined ? [] : [dialect.textOrder(sql`s.cdp_key`)])]
+export function rowOrder({ dialect }: Context, source: Source): readonly OrderKey[] {
+  const time: OrderKey = { of: sql`s.cdp_time`, type: 'timestamp' }
+  const key: OrderKey = { of: dialect.textOrder(sql`s.cdp_key`), type: 'text' }
+  return [...(hasTime(source) ? [time] : []), ...(source.key === undefined ? [] : [key])]
 }
 
 /** The first value that is not null. */

@@ -86,7 +86,13 @@ function picked(context: Context, entity: Entity, source: Source, pick: Picked):
     case 'any_true':
       return dialect.anyTrue(dialect.cast(value, 'boolean'))
     case 'longest':
-      return dialect.valueAt('last', value, [lengthOf(context, value), ...order], undefined, type)
+      return dialect.valueAt(
+        'last',
+        value,
+        [{ of: lengthOf(context, value), type: 'integer' }, ...order],
+        undefined,
+        type,
+      )
     case 'first':
       return dialect.valueAt('first', value, order, undefined, type)
     case 'most_recent':
@@ -115,7 +121,7 @@ function foldedPick(
     case 'any_true':
       return one({ value: dialect.anyTrue(dialect.cast(value, 'boolean')), fold: (at) => dialect.anyTrue(at(0)) })
     case 'longest':
-      return end('last', plainKey(lengthOf(context, value)))
+      return end('last', plainKey(lengthOf(context, value), 'integer'))
     case 'first':
       return end('first')
     case 'most_recent':

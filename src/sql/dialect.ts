@@ -15,7 +15,12 @@ export type DatePart = 'year' | 'month' | 'day' | 'weekday' | 'hour'
 export type Period = 'day' | 'week' | 'month' | 'quarter' | 'year'
 
 /** What rows are put in order by: the smallest first, or the greatest. */
-export type OrderKey = Sql | { readonly descending: Sql }
+export interface OrderKey {
+  readonly of: Sql
+  /** What is known of it. */
+  readonly type: ValueType
+  readonly isDescending?: boolean
+}
 
 export type Aggregate = 'count' | 'count_distinct' | 'sum' | 'avg' | 'min' | 'max'
 
@@ -177,9 +182,9 @@ export interface Dialect extends Quoting {
   tally(value: Sql, where?: Sql): Sql
   /**
    * The most frequent value over several tallies (nulls skipped); ties go to the value that the earliest tally holds,
-   * and within it to the smallest.
+   * and within it to the smallest. `type` is what is known of them.
    */
-  mostFrequent(tallies: readonly Sql[]): Sql
+  mostFrequent(tallies: readonly Sql[], type?: ValueType): Sql
   /** The place, counted from 1, of the earliest tally that holds `mostFrequent` of them; null when it is null. */
   mostFrequentIn(tallies: readonly Sql[]): Sql
   /** All non-null texts of a group joined with a separator, in their own order; null for none. */

@@ -44,8 +44,9 @@ export function valueAt(
   type?: ValueType,
 ): Sql {
   const isList = type === 'list'
-  const keys = [...order, isList ? sql`to_json_string(${value})` : value].flatMap((key) => {
-    const [of, isDown] = 'descending' in key ? [key.descending, which === 'first'] : [key, which === 'last']
+  const tie: OrderKey = { of: isList ? sql`to_json_string(${value})` : value, type: 'unknown' }
+  const keys = [...order, tie].flatMap(({ of, isDescending = false }) => {
+    const isDown = isDescending !== (which === 'last')
     // Nulls are the smallest of all, and `nulls last` may not stand in an aggregate.
     return isDown ? [sql`${of} desc`] : [sql`${operand(of)} is null`, of]
   })

@@ -1,7 +1,7 @@
 import type { Dialect, FileFormat, OrderKey, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, stacked, type Table, text } from '../sql/sql.ts'
 import { exactText, jsonOf, normalised, plainText, typeName } from './duckdb-values.ts'
-import { call, code, fitting, fullInstant, operand } from './fragments.ts'
+import { call, code, fitting, fullInstant, operand, ordered } from './fragments.ts'
 
 /**
  * DuckDB's SQL. A session must have `TimeZone = 'UTC'` and the variable `project` (the project's folder), as ours do.
@@ -278,16 +278,12 @@ const MICROSECONDS = { hour: 3_600_000_000, day: 86_400_000_000, week: 604_800_0
 /** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
 function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where: Sql | undefined): Sql {
   const rows = present(value, where)
-  const plain = order.flatMap((key) => ('descending' in key ? [] : [key]))
-  if (plain.length === order.length) {
+  if (!order.some(({ isDescending }) => isDescending)) {
     // Several times as fast as to sort the rows.
-    const keys = plain.flatMap((key) => (which === 'first' ? [key] : [sql`${operand(key)} is not null`, key]))
+    const keys = order.flatMap(({ of }) => (which === 'first' ? [of] : [sql`${operand(of)} is not null`, of]))
     return sql`${call(which === 'first' ? 'arg_min' : 'arg_max', [value, call('row', [...keys, value])])}${rows}`
   }
-  const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
-  const keys = [...order, value].map((key) =>
-    'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,
-  )
+  const keys = ordered(which, [...order, { of: value, type: 'unknown' }])
   return sql`
     first(${value} order by
       ${lines(keys)}

@@ -1,3 +1,4 @@
+import type { OrderKey } from '../sql/dialect.ts'
 import { join, lines, type Sql, sql, width } from '../sql/sql.ts'
 
 // Pieces of which every dialect composes its fragments.
@@ -20,6 +21,13 @@ export function call(name: string, args: readonly Sql[]): Sql {
     ${code(name)}(
       ${lines(args)}
     )`,
+  )
+}
+
+/** What an `order by` says so that a row of one end comes first; a null key comes after all others, seen from either end. */
+export function ordered(which: 'first' | 'last', keys: readonly OrderKey[]): readonly Sql[] {
+  return keys.map(({ of, isDescending = false }) =>
+    isDescending === (which === 'first') ? sql`${of} desc nulls last` : sql`${of} nulls last`,
   )
 }
 

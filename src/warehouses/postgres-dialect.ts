@@ -1,7 +1,7 @@
 import { failure } from '../error.ts'
 import type { Dialect, OrderKey, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, type Table, text, unionAll } from '../sql/sql.ts'
-import { call, code, fitting, fullInstant, operand } from './fragments.ts'
+import { call, code, fitting, fullInstant, operand, ordered } from './fragments.ts'
 import { THEN } from './pieces.ts'
 import { postgresPattern } from './postgres-pattern.ts'
 import {
@@ -331,10 +331,8 @@ function integer(value: Sql): Sql {
 function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], where?: Sql, type?: ValueType): Sql {
   // A list of lists would be a matrix, whose rows have to be of one length.
   if (type === 'list') return cast(valueAt(which, cast(value, 'text'), order, where), 'list')
-  const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
-  const keys = [...order, ...inOrder(value, 'unknown')].map((key) =>
-    'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,
-  )
+  const ties = inOrder(value, 'unknown').map((of): OrderKey => ({ of, type: 'unknown' }))
+  const keys = ordered(which, [...order, ...ties])
   return sql`
     (array_agg(${value} order by
       ${lines(keys)}

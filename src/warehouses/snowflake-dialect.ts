@@ -1,6 +1,7 @@
-import type { Aggregate, Dialect, OrderKey, PassedUnit, Period, Unit, ValueType } from '../sql/dialect.ts'
+import type { Aggregate, Dialect, PassedUnit, Period, Unit, ValueType } from '../sql/dialect.ts'
 import { empty, from, id, join, lines, type Sql, sql, type Table, text } from '../sql/sql.ts'
 import { call, code, fitting, fullInstant, operand } from './fragments.ts'
+import { valueAt } from './snowflake-ends.ts'
 import { quoteName } from './snowflake-names.ts'
 import { snowflakePattern } from './snowflake-pattern.ts'
 import { mostFrequent, mostFrequentIn } from './snowflake-tallies.ts'
@@ -261,16 +262,4 @@ function aggregate(kind: Aggregate, value: Sql | undefined, condition?: Sql): Sq
     case 'max':
       return sql`${code(kind)}(${counted})`
   }
-}
-
-/** A row without a place in the order comes after all others, seen from either end; the value itself breaks ties. */
-function valueAt(which: 'first' | 'last', value: Sql, order: readonly OrderKey[], condition: Sql | undefined): Sql {
-  const [up, down] = which === 'first' ? [sql``, sql` desc`] : [sql` desc`, sql``]
-  const keys = [...order, value].map((key) =>
-    'descending' in key ? sql`${key.descending}${down} nulls last` : sql`${key}${up} nulls last`,
-  )
-  return sql`
-    get(array_agg(${whereTrue(value, condition)}) within group (order by
-      ${lines(keys)}
-    ), 0)`
 }

@@ -1,6 +1,7 @@
+import type { ValueType } from '../sql/dialect.ts'
 import { type Sql, sql, stacked } from '../sql/sql.ts'
 import { call } from './fragments.ts'
-import { oneList } from './snowflake-values.ts'
+import { cast, oneList } from './snowflake-values.ts'
 
 // A tally is the list of its values. No subquery may look into a list of the row, so that a list of them all, in order, is
 // folded: equal values stand side by side and are counted as they pass.
@@ -27,16 +28,15 @@ function mostOf(tallies: readonly Sql[]): Sql {
 /** How many of the value have passed. What is carried on: the value, how many of it, the most of any, and those values. */
 const run = sql`iff(equal_null(get(a, 0), v), cast(get(a, 1) as bigint) + 1, 1)`
 
-export function mostFrequent(tallies: readonly Sql[]): Sql {
+/** What comes out of a list is a variant, unless its type is known. */
+export function mostFrequent(tallies: readonly Sql[], type: ValueType = 'unknown'): Sql {
   const [only, ...more] = tallies
   if (only === undefined) return sql`null`
-  if (more.length === 0) return sql`get(${mostOf([only])}, 0)`
+  if (more.length === 0) return cast(sql`get(${mostOf([only])}, 0)`, type)
   const most = mostOf(tallies)
   // Of an empty list the smallest is null.
-  return call(
-    'coalesce',
-    tallies.map((tally) => sql`array_min(${both(most, tally)})`),
-  )
+  const smallest = tallies.map((tally) => sql`array_min(${both(most, tally)})`)
+  return cast(call('coalesce', smallest), type)
 }
 
 export function mostFrequentIn(tallies: readonly Sql[]): Sql {

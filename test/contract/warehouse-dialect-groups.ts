@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import type { ValueType } from '../../src/sql/dialect.ts'
+import type { OrderKey, ValueType } from '../../src/sql/dialect.ts'
 import { column, id, join, parameter, type Sql, sql, text } from '../../src/sql/sql.ts'
 import { type Columns, type DialectBench, rows } from './warehouse-dialect-bench.ts'
 
@@ -102,6 +102,7 @@ export function aggregateCases(bench: DialectBench): void {
     expect(await any()).toBe(null)
   })
 
+  const keys = (...names: readonly string[]) => names.map((name): OrderKey => ({ of: t(name), type: 'integer' }))
   const visits: Columns = {
     v: ['text', ['x', 'y', 'z', null, 'w', 'q']],
     at: ['integer', ['1', '2', null, '3', '2', '0']],
@@ -109,14 +110,14 @@ export function aggregateCases(bench: DialectBench): void {
   }
 
   test('the value at an end skips null values, breaks ties by later keys, and leaves rows without order for last', async () => {
-    expect(await over(visits, bench.d.valueAt('last', t('v'), [t('at'), t('id')]))).toBe('w')
-    expect(await over(visits, bench.d.valueAt('first', t('v'), [t('at'), t('id')]))).toBe('q')
+    expect(await over(visits, bench.d.valueAt('last', t('v'), keys('at', 'id')))).toBe('w')
+    expect(await over(visits, bench.d.valueAt('first', t('v'), keys('at', 'id')))).toBe('q')
     expect(
-      await over(visits, bench.d.valueAt('first', t('v'), [t('at')], sql`${t('at')} > 1 or ${t('at')} is null`)),
+      await over(visits, bench.d.valueAt('first', t('v'), keys('at'), sql`${t('at')} > 1 or ${t('at')} is null`)),
     ).toBe('w')
-    expect(await over(visits, bench.d.valueAt('last', t('v'), [t('at')], sql`${t('at')} is null`))).toBe('z')
-    expect(await over(visits, bench.d.valueAt('last', t('v'), [t('at')], sql`${t('id')} > 99`))).toBe(null)
-    expect(await over(visits, bench.d.valueAt('first', t('v'), [t('at')], sql`${t('at')} is null`))).toBe('z')
+    expect(await over(visits, bench.d.valueAt('last', t('v'), keys('at'), sql`${t('at')} is null`))).toBe('z')
+    expect(await over(visits, bench.d.valueAt('last', t('v'), keys('at'), sql`${t('id')} > 99`))).toBe(null)
+    expect(await over(visits, bench.d.valueAt('first', t('v'), keys('at'), sql`${t('at')} is null`))).toBe('z')
   })
 
   test('a tie that no key breaks is broken by the value, whatever the order of the rows', async () => {
@@ -126,8 +127,8 @@ export function aggregateCases(bench: DialectBench): void {
       ['b', 'a', 'c'],
     ]) {
       const tied: Columns = { v: ['text', v], at: ['integer', ['1', '1', '1']] }
-      expect(await over(tied, bench.d.valueAt('last', t('v'), [t('at')]))).toBe('c')
-      expect(await over(tied, bench.d.valueAt('first', t('v'), [t('at')]))).toBe('a')
+      expect(await over(tied, bench.d.valueAt('last', t('v'), keys('at')))).toBe('c')
+      expect(await over(tied, bench.d.valueAt('first', t('v'), keys('at')))).toBe('a')
     }
   })
 

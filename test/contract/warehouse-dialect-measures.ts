@@ -86,7 +86,18 @@ export function measureCases(bench: DialectBench): void {
       at: ['integer', ['5', '4', '1', '1', '1', null]],
     }
     const end = (which: 'first' | 'last', where?: Parameters<typeof bench.d.valueAt>[3]) =>
-      over(rows, bench.d.valueAt(which, t('v'), [{ descending: t('k') }, t('at')], where))
+      over(
+        rows,
+        bench.d.valueAt(
+          which,
+          t('v'),
+          [
+            { of: t('k'), type: 'integer', isDescending: true },
+            { of: t('at'), type: 'integer' },
+          ],
+          where,
+        ),
+      )
     expect(await end('first')).toBe('b')
     expect(await end('last')).toBe('c')
     expect(await end('first', sql`${t('k')} = 1 or ${t('k')} is null`)).toBe('c')

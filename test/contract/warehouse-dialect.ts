@@ -4,6 +4,7 @@ import type { Session } from '../../src/warehouses/warehouse.ts'
 import { hostile } from '../support/hostile.ts'
 import type { Skip } from './warehouse-bench.ts'
 import { setUpDialect } from './warehouse-dialect-bench.ts'
+import { endCases } from './warehouse-dialect-ends.ts'
 import { aggregateCases, jsonCases, rowsCases } from './warehouse-dialect-groups.ts'
 import { measureCases } from './warehouse-dialect-measures.ts'
 import { normaliserCases } from './warehouse-dialect-normalisers.ts'
@@ -24,6 +25,7 @@ export function dialectContract(
   describe('numbers and texts', () => textCases(bench))
   describe('aggregates', () => aggregateCases(bench))
   describe('measures', () => measureCases(bench))
+  describe('values at an end', () => endCases(bench))
   describe('json and hashes', () => jsonCases(bench))
   describe('normalisers', () => normaliserCases(bench, texts))
   describe('rows of a parameter', () => rowsCases(bench))

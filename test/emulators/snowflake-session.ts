@@ -129,11 +129,20 @@ export class EmulatedSession {
         for (const [, name = '', value = ''] of sql.matchAll(/(\w+)\s*=\s*('[^']*'|\S+)/g))
           this.parameters.set(name.toUpperCase(), value.startsWith("'") ? meaning(value) : value)
         return done()
+      case 'explain':
+        return await this.#explained(sql.slice(sql.toLowerCase().indexOf('explain') + 'explain'.length))
       case 'describe':
         return second === 'schema' ? await this.#describeSchema(all.at(-1)?.text ?? '') : undefined
       default:
         return this.#account.rights.say(sql, this.role) ? done() : undefined
     }
+  }
+
+  /** A plan is made, and nothing is done. */
+  async #explained(sql: string): Promise<Answer> {
+    const prepared = await this.#connection.prepare(this.#text(sql))
+    prepared.destroySync()
+    return done('planned')
   }
 
   async #end(how: 'commit' | 'rollback'): Promise<void> {

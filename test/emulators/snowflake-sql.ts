@@ -1,4 +1,4 @@
-import { Dialect, transpile } from '@polyglot-sql/sdk'
+import { deepTranspile } from './deep-transpile.ts'
 import { CALLS } from './snowflake-calls.ts'
 import { SnowflakeError } from './snowflake-errors.ts'
 import { kept } from './snowflake-names.ts'
@@ -22,7 +22,7 @@ function translate(sql: string): string {
   const all = tokens(sql)
   refuseReserved(all)
   const rewritten = rewrite(all, hold)
-  const { success, sql: made, error } = transpile(rewritten, Dialect.Snowflake, Dialect.DuckDB)
+  const { success, sql: made, error } = deepTranspile(rewritten)
   if (!success || made === undefined || made.length !== 1)
     throw new SnowflakeError('001003', '42000', `SQL compilation error:\n${error ?? 'one statement is expected'}`)
   return (

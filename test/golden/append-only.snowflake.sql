@@ -16,7 +16,7 @@ select max(m.counted) as counted
 from "_CDP"."TRAIT_MARK" as m
 cross join "_CDP"."B0_CLOCK" as clock
 where m.entity = 'customer' and m.source = 'visits'
-  and m.made_by = '44cbc48e19b98400'
+  and m.made_by = '8c57291aa4c7553b'
   and m.shape = :shape_customer_visits
   and m.settled = cast(:after_customer_visits as timestamp_ltz)
   and m.counted <= clock.now
@@ -150,21 +150,24 @@ select
   count(*) as "VISITS",
   sum(case when ("S"."SECONDS" > 0) then "S"."SECONDS" end) as "MEAN_STAY",
   count(case when ("S"."SECONDS" > 0) then "S"."SECONDS" end) as "MEAN_STAY__PART_2",
-  get(array_agg("S"."PAGE") within group (order by
-    s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    "S"."PAGE" desc nulls last
-  ), 0) as "LAST_PAGE",
-  get(array_agg(case when "S"."PAGE" is not null then s.cdp_time end) within group (order by
-    s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    s.cdp_time desc nulls last
-  ), 0) as "LAST_PAGE__PART_2",
-  get(array_agg(case when "S"."PAGE" is not null then coalesce(s.cdp_key, '') end) within group (order by
-    s.cdp_time desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last,
-    coalesce(s.cdp_key, '') desc nulls last
-  ), 0) as "LAST_PAGE__PART_3",
+  max_by("S"."PAGE", case
+    when "S"."PAGE" is not null
+      then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+      || "S"."PAGE"
+  end) as "LAST_PAGE",
+  max_by(s.cdp_time, case
+    when s.cdp_time is not null and ("S"."PAGE" is not null)
+      then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+      || cast(s.cdp_time as varchar)
+  end) as "LAST_PAGE__PART_2",
+  max_by(coalesce(s.cdp_key, ''), case
+    when (coalesce(s.cdp_key, '')) is not null and ("S"."PAGE" is not null)
+      then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+      || cast(coalesce(s.cdp_key, '') as varchar)
+  end) as "LAST_PAGE__PART_3",
   max(case when s.cdp_time <= "CLOCK"."NOW" then s.cdp_time end) as "QUIET_DAYS",
   count(*) as "DID_365AFA56",
   max(s.cdp_time) as "DID_365AFA56__PART_2"
@@ -311,21 +314,24 @@ with
     count(*) as "VISITS",
     sum(case when ("S"."SECONDS" > 0) then "S"."SECONDS" end) as "MEAN_STAY",
     count(case when ("S"."SECONDS" > 0) then "S"."SECONDS" end) as "MEAN_STAY__PART_2",
-    get(array_agg("S"."PAGE") within group (order by
-      s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      "S"."PAGE" desc nulls last
-    ), 0) as "LAST_PAGE",
-    get(array_agg(case when "S"."PAGE" is not null then s.cdp_time end) within group (order by
-      s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      s.cdp_time desc nulls last
-    ), 0) as "LAST_PAGE__PART_2",
-    get(array_agg(case when "S"."PAGE" is not null then coalesce(s.cdp_key, '') end) within group (order by
-      s.cdp_time desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last,
-      coalesce(s.cdp_key, '') desc nulls last
-    ), 0) as "LAST_PAGE__PART_3",
+    max_by("S"."PAGE", case
+      when "S"."PAGE" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+        || "S"."PAGE"
+    end) as "LAST_PAGE",
+    max_by(s.cdp_time, case
+      when s.cdp_time is not null and ("S"."PAGE" is not null)
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+        || cast(s.cdp_time as varchar)
+    end) as "LAST_PAGE__PART_2",
+    max_by(coalesce(s.cdp_key, ''), case
+      when (coalesce(s.cdp_key, '')) is not null and ("S"."PAGE" is not null)
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || (coalesce(s.cdp_key, '')) || chr(1), '0')
+        || cast(coalesce(s.cdp_key, '') as varchar)
+    end) as "LAST_PAGE__PART_3",
     max(case when s.cdp_time <= "CLOCK"."NOW" then s.cdp_time end) as "QUIET_DAYS",
     count(*) as "DID_365AFA56",
     max(s.cdp_time) as "DID_365AFA56__PART_2"
@@ -369,21 +375,24 @@ select
   cast(sum("T"."VISITS") as bigint) as "VISITS",
   sum("T"."MEAN_STAY") as "MEAN_STAY",
   cast(sum("T"."MEAN_STAY__PART_2") as bigint) as "MEAN_STAY__PART_2",
-  get(array_agg("T"."LAST_PAGE") within group (order by
-    "T"."LAST_PAGE__PART_2" desc nulls last,
-    "T"."LAST_PAGE__PART_3" desc nulls last,
-    "T"."LAST_PAGE" desc nulls last
-  ), 0) as "LAST_PAGE",
-  get(array_agg(case when "T"."LAST_PAGE" is not null then "T"."LAST_PAGE__PART_2" end) within group (order by
-    "T"."LAST_PAGE__PART_2" desc nulls last,
-    "T"."LAST_PAGE__PART_3" desc nulls last,
-    "T"."LAST_PAGE__PART_2" desc nulls last
-  ), 0) as "LAST_PAGE__PART_2",
-  get(array_agg(case when "T"."LAST_PAGE" is not null then "T"."LAST_PAGE__PART_3" end) within group (order by
-    "T"."LAST_PAGE__PART_2" desc nulls last,
-    "T"."LAST_PAGE__PART_3" desc nulls last,
-    "T"."LAST_PAGE__PART_3" desc nulls last
-  ), 0) as "LAST_PAGE__PART_3",
+  max_by("T"."LAST_PAGE", case
+    when "T"."LAST_PAGE" is not null
+      then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+      || "T"."LAST_PAGE"
+  end) as "LAST_PAGE",
+  max_by("T"."LAST_PAGE__PART_2", case
+    when "T"."LAST_PAGE__PART_2" is not null and ("T"."LAST_PAGE" is not null)
+      then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+      || cast("T"."LAST_PAGE__PART_2" as varchar)
+  end) as "LAST_PAGE__PART_2",
+  max_by("T"."LAST_PAGE__PART_3", case
+    when "T"."LAST_PAGE__PART_3" is not null and ("T"."LAST_PAGE" is not null)
+      then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+      || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+      || cast("T"."LAST_PAGE__PART_3" as varchar)
+  end) as "LAST_PAGE__PART_3",
   max("T"."QUIET_DAYS") as "QUIET_DAYS",
   cast(sum("T"."DID_365AFA56") as bigint) as "DID_365AFA56",
   max("T"."DID_365AFA56__PART_2") as "DID_365AFA56__PART_2"
@@ -430,21 +439,24 @@ with
     cast(sum("T"."VISITS") as bigint) as "VISITS",
     sum("T"."MEAN_STAY") as "MEAN_STAY",
     cast(sum("T"."MEAN_STAY__PART_2") as bigint) as "MEAN_STAY__PART_2",
-    get(array_agg("T"."LAST_PAGE") within group (order by
-      "T"."LAST_PAGE__PART_2" desc nulls last,
-      "T"."LAST_PAGE__PART_3" desc nulls last,
-      "T"."LAST_PAGE" desc nulls last
-    ), 0) as "LAST_PAGE",
-    get(array_agg(case when "T"."LAST_PAGE" is not null then "T"."LAST_PAGE__PART_2" end) within group (order by
-      "T"."LAST_PAGE__PART_2" desc nulls last,
-      "T"."LAST_PAGE__PART_3" desc nulls last,
-      "T"."LAST_PAGE__PART_2" desc nulls last
-    ), 0) as "LAST_PAGE__PART_2",
-    get(array_agg(case when "T"."LAST_PAGE" is not null then "T"."LAST_PAGE__PART_3" end) within group (order by
-      "T"."LAST_PAGE__PART_2" desc nulls last,
-      "T"."LAST_PAGE__PART_3" desc nulls last,
-      "T"."LAST_PAGE__PART_3" desc nulls last
-    ), 0) as "LAST_PAGE__PART_3",
+    max_by("T"."LAST_PAGE", case
+      when "T"."LAST_PAGE" is not null
+        then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+        || "T"."LAST_PAGE"
+    end) as "LAST_PAGE",
+    max_by("T"."LAST_PAGE__PART_2", case
+      when "T"."LAST_PAGE__PART_2" is not null and ("T"."LAST_PAGE" is not null)
+        then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+        || cast("T"."LAST_PAGE__PART_2" as varchar)
+    end) as "LAST_PAGE__PART_2",
+    max_by("T"."LAST_PAGE__PART_3", case
+      when "T"."LAST_PAGE__PART_3" is not null and ("T"."LAST_PAGE" is not null)
+        then coalesce('1' || to_char("T"."LAST_PAGE__PART_2", 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || "T"."LAST_PAGE__PART_3" || chr(1), '0')
+        || cast("T"."LAST_PAGE__PART_3" as varchar)
+    end) as "LAST_PAGE__PART_3",
     max("T"."QUIET_DAYS") as "QUIET_DAYS",
     cast(sum("T"."DID_365AFA56") as bigint) as "DID_365AFA56",
     max("T"."DID_365AFA56__PART_2") as "DID_365AFA56__PART_2"
@@ -752,7 +764,7 @@ delete from "_CDP"."TRAIT_MARK" where entity = 'customer';
 -- publish customer parts of visits: up to where this build added up, and by what
 insert into "_CDP"."TRAIT_MARK" (entity, source, made_by, shape, settled, counted, build)
 select
-  'customer', 'visits', '44cbc48e19b98400',
+  'customer', 'visits', '8c57291aa4c7553b',
   :shape_customer_visits, cast(:settled_customer_visits as timestamp_ltz),
   clock.now, cast(:build as bigint)
 from "_CDP"."B0_CLOCK" as clock;

@@ -4,11 +4,11 @@ import type { Context } from '../../src/compile/context.ts'
 import { printScript, printStatement, scriptOf } from '../../src/compile/print.ts'
 import { compilePublish } from '../../src/compile/publish.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
 import { expectStands } from '../support/stands.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -54,7 +54,7 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
   })
 })
 
-test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...EMULATED])('$title takes each of its statements', async (engine) => {
   const tables = [
     `create table raw.visits (visit_id text, visited_at timestamptz, loaded_at timestamptz, user_id text, email text,
       seconds integer, page text)`,

@@ -19,6 +19,7 @@ import { from, id, lines, print, type Sql, sql } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
 import { postgresDialect } from '../../src/warehouses/postgres-dialect.ts'
 import type { Cell } from '../../src/warehouses/warehouse.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { conditionsDocument, truths } from '../support/condition-document.ts'
 import {
   CONDITION_FORMS,
@@ -34,7 +35,6 @@ import { rowsTable } from '../support/form-rows.ts'
 import { expectGolden } from '../support/golden.ts'
 import { type Inline, inline } from '../support/inline.ts'
 import { realClock, tableOf } from '../support/warehouse.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const forms = CONDITION_FORMS.flatMap((group) => group.forms).map((form, index) => ({
   ...form,
@@ -133,7 +133,7 @@ test('however many forms there are, each source and the past are read once, and 
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([])
 })
 
-describe.each([...ENGINES, ...ANALYSED])('on $title each form is', (engine) => {
+describe.each([...ENGINES, ...EMULATED])('on $title each form is', (engine) => {
   let place: Inline<Place>
   let answers: readonly (readonly Cell[])[]
   let members: readonly (readonly Cell[])[]

@@ -8,11 +8,11 @@ import { mailchimp } from '../../src/connectors/mailchimp/index.ts'
 import type { Statement } from '../../src/sql/sql.ts'
 import { statementsOf } from '../../src/sync/statements.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { inline } from '../support/inline.ts'
 import { expectStands, prepareLedgers } from '../support/stands.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -69,7 +69,7 @@ test('the SQL of consent and suppression is what it was, in every dialect', asyn
   }
 })
 
-test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...EMULATED])('$title takes each of its statements', async (engine) => {
   const tables = [
     'create table raw.people (id text, email text, phone text, partners text, partners_at timestamptz)',
     `create table raw.answers (user_id text, email text, phone text, status text, purpose text,

@@ -7,11 +7,11 @@ import { webhook } from '../../src/connectors/webhook/index.ts'
 import type { Statement } from '../../src/sql/sql.ts'
 import { statementsOf } from '../../src/sync/statements.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { inline } from '../support/inline.ts'
 import { expectStands, prepareLedgers } from '../support/stands.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -57,7 +57,7 @@ test('the SQL of syncs of rows is what it was, in every dialect', async () => {
   }
 })
 
-test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...EMULATED])('$title takes each of its statements', async (engine) => {
   const tables = [
     'create table raw.people (id text, email text, name text, city text)',
     'create table raw.orders (order_id text, ordered_at timestamptz, mail text, sku text, status text, amount integer)',

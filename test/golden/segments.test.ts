@@ -7,11 +7,11 @@ import { compileSegments } from '../../src/compile/segments.ts'
 import type { Project } from '../../src/project/project.ts'
 import type { Statement } from '../../src/sql/sql.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { ENGINES } from '../support/engines.ts'
 import { expectGolden } from '../support/golden.ts'
 import { inline } from '../support/inline.ts'
 import { expectStands } from '../support/stands.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const MODELS = `
 sources:
@@ -64,7 +64,7 @@ test('the SQL of split, limited and ranked segments is what it was, in every dia
   }
 })
 
-test.each([...ENGINES, ...ANALYSED])('$title takes each of its statements', async (engine) => {
+test.each([...ENGINES, ...EMULATED])('$title takes each of its statements', async (engine) => {
   const tables = ['create table raw.people (email text, spent integer, region text)']
   await expectStands(engine, { files: { 'models/all.yaml': MODELS }, tables, statements: statementsOf })
 })

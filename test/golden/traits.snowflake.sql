@@ -122,44 +122,53 @@ with
 "CONTACTS_MEASURED" as (
   select
     s.cdp_profile,
-    get(array_agg("S"."CDP_EMAIL_VALID") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."CDP_EMAIL_VALID" desc nulls last
-    ), 0) as "EMAIL",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "BY_PRIORITY",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "MOST_RECENT",
+    max_by("S"."CDP_EMAIL_VALID", case
+      when "S"."CDP_EMAIL_VALID" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."CDP_EMAIL_VALID"
+    end) as "EMAIL",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "BY_PRIORITY",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "MOST_RECENT",
     max(case when "S"."NAME" is not null then s.cdp_time end) as "MOST_RECENT__AT",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      "S"."NAME" nulls last
-    ), 0) as "EARLIEST",
+    min_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('0' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '1')
+        || coalesce('0' || s.cdp_key || chr(1), '1')
+        || "S"."NAME"
+    end) as "EARLIEST",
     min(case when "S"."NAME" is not null then s.cdp_time end) as "EARLIEST__AT",
     case when count("S"."NAME") > 0 then array_agg("S"."NAME") end as "COMMONEST",
-    get(array_agg("S"."NAME") within group (order by
-      length(cast("S"."NAME" as varchar)) desc nulls last,
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "LONGEST",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce(
+          '1' || lpad(cast(10000000000000000000 + length(cast("S"."NAME" as varchar)) as varchar), 20, '0'),
+          '0'
+        )
+        || coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "LONGEST",
     min("S"."NAME") as "SMALLEST",
     boolor_agg(cast("S"."VIP" as boolean)) as "ANY_TRUE",
     array_agg(distinct nullif(cast("S"."NAME" as varchar), '')) within group (order by nullif(cast("S"."NAME" as
       varchar), '')) as "ALL_NAMES",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "TRACED"
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "TRACED"
   from "CONTACTS_ATTRIBUTED" as s
   cross join "_CDP"."B0_CLOCK" as clock
   where s.cdp_profile is not null
@@ -305,43 +314,52 @@ with
 "SHOP_MEASURED" as (
   select
     s.cdp_profile,
-    get(array_agg("S"."CDP_EMAIL_VALID") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."CDP_EMAIL_VALID" desc nulls last
-    ), 0) as "EMAIL",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "BY_PRIORITY",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "MOST_RECENT",
+    max_by("S"."CDP_EMAIL_VALID", case
+      when "S"."CDP_EMAIL_VALID" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."CDP_EMAIL_VALID"
+    end) as "EMAIL",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "BY_PRIORITY",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "MOST_RECENT",
     max(case when "S"."NAME" is not null then s.cdp_time end) as "MOST_RECENT__AT",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      "S"."NAME" nulls last
-    ), 0) as "EARLIEST",
+    min_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('0' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '1')
+        || coalesce('0' || s.cdp_key || chr(1), '1')
+        || "S"."NAME"
+    end) as "EARLIEST",
     min(case when "S"."NAME" is not null then s.cdp_time end) as "EARLIEST__AT",
     case when count("S"."NAME") > 0 then array_agg("S"."NAME") end as "COMMONEST",
-    get(array_agg("S"."NAME") within group (order by
-      length(cast("S"."NAME" as varchar)) desc nulls last,
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "LONGEST",
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce(
+          '1' || lpad(cast(10000000000000000000 + length(cast("S"."NAME" as varchar)) as varchar), 20, '0'),
+          '0'
+        )
+        || coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "LONGEST",
     min("S"."NAME") as "SMALLEST",
     array_agg(distinct nullif(cast("S"."NAME" as varchar), '')) within group (order by nullif(cast("S"."NAME" as
       varchar), '')) as "ALL_NAMES",
-    get(array_agg("S"."NAME") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."NAME" desc nulls last
-    ), 0) as "TRACED"
+    max_by("S"."NAME", case
+      when "S"."NAME" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || "S"."NAME"
+    end) as "TRACED"
   from "SHOP_ATTRIBUTED" as s
   cross join "_CDP"."B0_CLOCK" as clock
   where s.cdp_profile is not null
@@ -512,22 +530,36 @@ with
     case when count("S"."STATUS") > 0 then array_agg("S"."STATUS") end as "USUAL",
     (count_if(("S"."STATUS" = 'returned')) > 0) as "REFUNDED",
     count_if(s.cdp_time >= dateadd(day, -30, "CLOCK"."NOW") and s.cdp_time <= "CLOCK"."NOW") as "RECENT",
-    get(array_agg("S"."STATUS") within group (order by
-      s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      "S"."STATUS" nulls last
-    ), 0) as "OPENING",
-    get(array_agg("S"."AMOUNT") within group (order by
-      s.cdp_time desc nulls last,
-      s.cdp_key desc nulls last,
-      "S"."AMOUNT" desc nulls last
-    ), 0) as "CLOSING",
-    get(array_agg(case when "S"."AMOUNT" is not null then "S"."STATUS" end) within group (order by
-      "S"."AMOUNT" desc nulls last,
-      s.cdp_time nulls last,
-      s.cdp_key nulls last,
-      "S"."STATUS" nulls last
-    ), 0) as "DEAREST",
+    min_by("S"."STATUS", case
+      when "S"."STATUS" is not null
+        then coalesce('0' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '1')
+        || coalesce('0' || s.cdp_key || chr(1), '1')
+        || "S"."STATUS"
+    end) as "OPENING",
+    max_by("S"."AMOUNT", case
+      when "S"."AMOUNT" is not null
+        then coalesce('1' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '0')
+        || coalesce('1' || s.cdp_key || chr(1), '0')
+        || lpad(
+          cast(10000000000000000000000000000 + cast("S"."AMOUNT" as number(38, 9)) as varchar),
+          39,
+          '0'
+        )
+    end) as "CLOSING",
+    min_by("S"."STATUS", case
+      when "S"."STATUS" is not null and ("S"."AMOUNT" is not null)
+        then coalesce(
+          '0' || lpad(
+            cast(10000000000000000000000000000 - cast("S"."AMOUNT" as number(38, 9)) as varchar),
+            39,
+            '0'
+          ),
+          '1'
+        )
+        || coalesce('0' || to_char(s.cdp_time, 'YYYYMMDDHH24MISSFF6'), '1')
+        || coalesce('0' || s.cdp_key || chr(1), '1')
+        || "S"."STATUS"
+    end) as "DEAREST",
     get(array_agg(case when (cast("S"."AMOUNT" as float) / nullif(2, 0)) is not null then "S"."ORDER_ID" end) within
       group (order by
       (cast("S"."AMOUNT" as float) / nullif(2, 0)) desc nulls last,
@@ -582,7 +614,7 @@ with
     g."MEDIAN_AMOUNT",
     g."P90",
     g."RETURN_RATE",
-    get(get(reduce(
+    cast(get(get(reduce(
       array_sort(coalesce("G"."USUAL", array_construct())),
       array_construct(null, 0, 0, array_construct()),
       (a, v) -> array_construct(
@@ -597,7 +629,7 @@ with
           else array_construct(v)
         end
       )
-    ), 3), 0) as "USUAL",
+    ), 3), 0) as varchar) as "USUAL",
     g."REFUNDED",
     g."RECENT",
     g."OPENING",
@@ -761,10 +793,11 @@ with
 "ORDERS_OVER_QUARTERS" as (
   select
     e.profile_id,
-    get(array_agg("E"."LAST_QUARTER") within group (order by
-      e.cdp_period desc nulls last,
-      "E"."LAST_QUARTER" desc nulls last
-    ), 0) as "LAST_QUARTER"
+    max_by("E"."LAST_QUARTER", case
+      when "E"."LAST_QUARTER" is not null
+        then coalesce('1' || lpad(cast(10000000000000000000 + e.cdp_period as varchar), 20, '0'), '0')
+        || cast("E"."LAST_QUARTER" as varchar)
+    end) as "LAST_QUARTER"
   from "ORDERS_EACH_QUARTER" as e
   group by e.profile_id
 )
@@ -982,11 +1015,19 @@ with
     (round((cast(count_if(("PRODUCTS"."CATEGORY" = 'drinks' and "ORDERS"."STATUS" = 'paid')) as float) /
       nullif(count(*), 0)) * power(cast(10 as float), 6), 0) / power(cast(10 as float), 6)) as "DRINKS_SHARE",
     round(sum(case when ("ORDERS"."AMOUNT" >= 10) then "S"."QUANTITY" * "PRODUCTS"."PRICE" end), 6) as "ITEM_VALUE",
-    get(array_agg(case when "PRODUCTS"."PRICE" is not null then "PRODUCTS"."CATEGORY" end) within group (order by
-      "PRODUCTS"."PRICE" desc nulls last,
-      s.cdp_key nulls last,
-      "PRODUCTS"."CATEGORY" nulls last
-    ), 0) as "DEAREST_KIND",
+    min_by("PRODUCTS"."CATEGORY", case
+      when "PRODUCTS"."CATEGORY" is not null and ("PRODUCTS"."PRICE" is not null)
+        then coalesce(
+          '0' || lpad(
+            cast(10000000000000000000000000000 - cast("PRODUCTS"."PRICE" as number(38, 9)) as varchar),
+            39,
+            '0'
+          ),
+          '1'
+        )
+        || coalesce('0' || s.cdp_key || chr(1), '1')
+        || "PRODUCTS"."CATEGORY"
+    end) as "DEAREST_KIND",
     case when count("PRODUCTS__BRANDS"."NAME") > 0 then array_agg("PRODUCTS__BRANDS"."NAME") end as "TOP_BRAND",
     case
       when count(case when ("PRODUCTS__BRANDS"."NAME" <> 'Lune') then cast("PRODUCTS__BRANDS"."NAME" as varchar) end) >
@@ -1012,7 +1053,7 @@ select
   p.profile_id,
   g."SKUS",
   g."PIECES",
-  get(get(reduce(
+  cast(get(get(reduce(
     array_sort(coalesce("G"."TOP_CATEGORY", array_construct())),
     array_construct(null, 0, 0, array_construct()),
     (a, v) -> array_construct(
@@ -1026,11 +1067,11 @@ select
         else array_construct(v)
       end
     )
-  ), 3), 0) as "TOP_CATEGORY",
+  ), 3), 0) as varchar) as "TOP_CATEGORY",
   g."DRINKS_SHARE",
   g."ITEM_VALUE",
   g."DEAREST_KIND",
-  get(get(reduce(
+  cast(get(get(reduce(
     array_sort(coalesce("G"."TOP_BRAND", array_construct())),
     array_construct(null, 0, 0, array_construct()),
     (a, v) -> array_construct(
@@ -1044,7 +1085,7 @@ select
         else array_construct(v)
       end
     )
-  ), 3), 0) as "TOP_BRAND",
+  ), 3), 0) as varchar) as "TOP_BRAND",
   g."BRANDS",
   g."RATIO"
 from "ORDER_ITEMS_MEASURED" as g
@@ -1137,7 +1178,7 @@ with
       when "FROM_SHOP"."EARLIEST__AT" then "FROM_SHOP"."EARLIEST"
       else coalesce("FROM_CONTACTS"."EARLIEST", "FROM_SHOP"."EARLIEST")
     end as "EARLIEST",
-    coalesce(
+    cast(coalesce(
       array_min(array_intersection(
         get(reduce(
           array_sort(array_cat(
@@ -1182,7 +1223,7 @@ with
         ), 3),
         coalesce("FROM_SHOP"."COMMONEST", array_construct())
       ))
-    ) as "COMMONEST",
+    ) as varchar) as "COMMONEST",
     case greatest_ignore_nulls(
       length(cast("FROM_CONTACTS"."LONGEST" as varchar)),
       length(cast("FROM_SHOP"."LONGEST" as varchar))
@@ -1381,12 +1422,20 @@ select
   )) * power(cast(10 as float), 6), 0) / power(cast(10 as float), 6)) as "MIDDLE",
   (round((cast(count_if(("P"."ORDER_COUNT" > 0)) as float) / nullif(count(*), 0)) * power(cast(10 as float), 6), 0) /
     power(cast(10 as float), 6)) as "BUYERS",
-  get(array_agg(case when "P"."REVENUE" is not null then "P"."EMAIL" end) within group (order by
-    "P"."REVENUE" desc nulls last,
-    p.first_seen_at nulls last,
-    p.profile_id nulls last,
-    "P"."EMAIL" nulls last
-  ), 0) as "BIGGEST",
+  min_by("P"."EMAIL", case
+    when "P"."EMAIL" is not null and ("P"."REVENUE" is not null)
+      then coalesce(
+        '0' || lpad(
+          cast(10000000000000000000000000000 - cast("P"."REVENUE" as number(38, 9)) as varchar),
+          39,
+          '0'
+        ),
+        '1'
+      )
+      || coalesce('0' || to_char(p.first_seen_at, 'YYYYMMDDHH24MISSFF6'), '1')
+      || coalesce('0' || p.profile_id || chr(1), '1')
+      || "P"."EMAIL"
+  end) as "BIGGEST",
   case
     when count(cast("P"."TIER" as varchar)) > 0
     then array_slice(array_agg(distinct cast("P"."TIER" as varchar)) within group (order by cast("P"."TIER" as

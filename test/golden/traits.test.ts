@@ -5,6 +5,7 @@ import { printScript, printStatement, scriptOf } from '../../src/compile/print.t
 import { compileState } from '../../src/compile/state.ts'
 import type { ValueType } from '../../src/sql/dialect.ts'
 import { warehouses } from '../../src/warehouses/index.ts'
+import { EMULATED } from '../support/clouds.ts'
 import { ENGINES, type Place } from '../support/engines.ts'
 import { rowsTable } from '../support/form-rows.ts'
 import { expectGolden } from '../support/golden.ts'
@@ -20,7 +21,6 @@ import {
   type TraitForm,
 } from '../support/trait-forms.ts'
 import { realClock, tableOf } from '../support/warehouse.ts'
-import { ANALYSED } from '../zetasql/place.ts'
 
 const forms = TRAIT_FORMS.flatMap((group) => group.forms)
 
@@ -79,7 +79,7 @@ describe.each([...warehouses().values()])('on $type', ({ type, dialect }) => {
   })
 })
 
-describe.each([...ENGINES, ...ANALYSED])('on $title each form gives', (engine) => {
+describe.each([...ENGINES, ...EMULATED])('on $title each form gives', (engine) => {
   let place: Inline<Place>
   const found = new Map<string, readonly (string | null)[]>()
   const types = new Map<string, ValueType>()

@@ -6,7 +6,7 @@ import { openSmallMemory } from './warehouse.ts'
 
 /** A kind of warehouse, and how one is opened. */
 export interface Place {
-  readonly type: 'duckdb' | 'postgres' | 'bigquery'
+  readonly type: 'duckdb' | 'postgres' | 'bigquery' | 'snowflake'
   readonly title: string
   /** A warehouse of this test alone. */
   start(): Promise<Started>
